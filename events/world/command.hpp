@@ -1,0 +1,60 @@
+// Every command and every event, as the two variants that decide and evolve are exhaustive over.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <variant>
+
+#include "events/base/ids.hpp"
+#include "events/deployment/events.hpp"
+#include "events/fileset/events.hpp"
+#include "events/job/events.hpp"
+#include "events/model/events.hpp"
+#include "events/worker/events.hpp"
+#include "events/workspace/events.hpp"
+
+namespace luthier::events {
+
+using Command = std::variant<
+    CreateWorkspace, DeleteWorkspace,
+    CreateFileset, UpdateFileset, PutFile, DeleteFile, DeleteFileset,
+    CreateModel, UpdateModel, FillModelSpec, DeleteModel,
+    CreateAdapter, UpdateAdapter, EnableAdapter, DisableAdapter, DeleteAdapter,
+    StartJob, CancelJob, PauseJob, ResumeJob, PlaceJob, BeginAttempt, RecordCheckpoint, CompleteAttempt, FailAttempt,
+    ConfirmStopped,
+    CreateDeployment, UpdateDeployment, DeleteDeployment, PlaceDeployment, RequestAdapterLoad, RequestAdapterUnload,
+    ReportReady, FailDeployment, ConfirmUndeployed, ConfirmAdapterLoaded, FailAdapterLoad, ConfirmAdapterUnloaded,
+    RegisterWorker, DrainWorker, LoseWorker>;
+
+using Event = std::variant<
+    WorkspaceCreated, WorkspaceDeleted,
+    FilesetCreated, FilesetUpdated, FilePut, FileDeleted, FilesetDeleted,
+    ModelCreated, ModelUpdated, ModelSpecFilled, ModelSpecFailed, ModelDeleted,
+    AdapterCreated, AdapterUpdated, AdapterEnabled, AdapterDisabled, AdapterDeleted,
+    JobQueued, JobPlaced, JobStarted, JobAttemptStarted, JobCheckpointed, JobAttemptEnded, JobStepFinished,
+    JobCancelRequested, JobPauseRequested, JobPaused, JobResumed, JobCompleted, JobFailed, JobCancelled,
+    DeploymentCreated, DeploymentUpdated, DeploymentPlaced, DeploymentReady, DeploymentAttemptEnded, DeploymentFailed,
+    DeploymentDeleteRequested, DeploymentDeleted,
+    AdapterLoadRequested, AdapterLoaded, AdapterLoadFailed, AdapterUnloadRequested, AdapterUnloaded,
+    WorkerJoined, WorkerDraining, WorkerLost>;
+
+// A command with its envelope: {id, type, workspace, name, expected_version?, principal?, traceparent?, data}.
+struct Request {
+  CommandKey key;      // principal, workspace, id
+  std::string entity;  // of the subject: "model"; must be the one that the command belongs to
+  std::string name;    // of the entity
+  std::optional<Version> expected_version;  // of the entity's stream; another one is a conflict
+  std::string traceparent;                  // W3C trace context, passed on
+  std::string causation;                    // what it follows from: a command id or an event position, for our own commands
+  Command command;
+};
+
+// An event of an entity, as decided (version and position are the log's to give) or as read back.
+struct Fact {
+  StreamKey stream;
+  std::string workspace;
+  std::string name;
+  Event event;
+};
+
+}  // namespace luthier::events

@@ -1,0 +1,147 @@
+// The state that commands are decided on: a fold of the log, small enough to be held in memory, and complete enough that
+// rules across entities (a name in use, a fileset that a model needs) are decided on one consistent view.
+//
+// evolve never refuses: the fact has already happened. decide never changes anything. Both are pure.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "events/base/result.hpp"
+#include "events/world/command.hpp"
+
+namespace luthier::events {
+
+struct FilesetState {
+  std::string id, workspace, name, purpose, description;
+  Version version = 0;
+  Version content_version = 0;  // the stream version of the last change of files
+  std::map<std::string, File> files;
+};
+
+struct AdapterState {
+  std::string id, name, model_id;
+  std::string fileset, fileset_id, description;
+  std::int64_t fileset_version = 0;
+  bool enabled = false;
+  LoraShape lora;
+  // What a server has loaded when it has this adapter's present content.
+  std::string key() const { return fileset_id + "@" + std::to_string(fileset_version); }
+};
+
+struct ModelState {
+  std::string id, workspace, name, fileset, fileset_id, description, base_model;
+  Version version = 0;
+  JsonText spec;  // "null" until it is filled in
+  std::string spec_error;
+  std::int64_t spec_fileset_version = 0;  // of the fileset that spec or spec_error speaks of
+  std::map<std::string, AdapterState> adapters;  // by name
+};
+
+enum class JobPhase {
+  queued,      // waits for a place
+  placed,      // an attempt belongs to a worker, which has not begun
+  active,      // the attempt runs
+  cancelling,  // an attempt is still to be stopped
+  pausing,
+  paused,
+  completed, failed, cancelled,  // terminal: nothing follows
+};
+bool is_terminal(JobPhase phase);
+std::string_view to_string(JobPhase phase);  // "queued" …
+
+struct JobState {
+  std::string id, workspace, name;
+  Version version = 0;
+  JobPhase phase = JobPhase::queued;
+  Position queued_order = 0;      // a counter of jobs in the order of their acceptance
+  std::int64_t priority = 0;
+  std::int64_t attempt = 0;       // the last one placed; 0: none yet
+  std::int64_t attempts_failed = 0;
+  std::int64_t checkpoint_step = 0;
+  std::string worker, incarnation, device;  // of the present attempt
+  std::string model_id;
+  std::string outcome, reason;    // of the last attempt that ended without a result
+  // Emptied when the job ends; the projections keep what people look at.
+  std::string model, dataset, output, method, description;
+  JsonText config;
+  JobInputs inputs;
+};
+
+enum class DeploymentPhase { pending, placed, ready, failed, deleting };
+std::string_view to_string(DeploymentPhase phase);
+
+struct ServedAdapter {
+  enum class Phase { loading, loaded, failed, unloading };
+  Phase phase = Phase::loading;
+  std::string key;
+};
+
+struct DeploymentState {
+  std::string id, workspace, name, model, model_id, description;
+  Version version = 0;
+  bool lora_enabled = true;
+  DeploymentPhase phase = DeploymentPhase::pending;
+  std::int64_t attempt = 0;
+  std::int64_t attempts_failed = 0;  // in a row, since it was last ready
+  std::string worker, incarnation, device, endpoint;
+  std::string outcome, reason;
+  std::map<std::string, ServedAdapter> adapters;  // by served name, "<workspace>--<adapter>"
+};
+
+struct WorkerState {
+  std::string id, name, incarnation, host, engine_version;
+  Version version = 0;
+  bool present = false, draining = false;
+  std::vector<Device> devices;
+};
+
+struct WorkspaceState {
+  std::string id, name, description;
+  Version version = 0;
+};
+
+// Names are indexes: an entry is the entity that has the name now. What is deleted is gone from here.
+struct World {
+  using Name = std::pair<std::string, std::string>;  // workspace, name
+  std::map<std::string, WorkspaceState> workspaces;
+  std::map<Name, FilesetState> filesets;
+  std::map<Name, ModelState> models;
+  std::map<Name, JobState> jobs;
+  std::map<Name, DeploymentState> deployments;
+  std::map<std::string, WorkerState> workers;
+  std::map<Name, std::string> adapter_models;  // (workspace, adapter name) -> model name, in the same workspace
+  std::int64_t jobs_accepted = 0;
+
+  // The stream that an entity has now, and its version; nullopt when nothing has the name.
+  std::optional<std::pair<StreamKey, Version>> stream_of(const std::string& entity, const std::string& workspace,
+                                                         const std::string& name) const;
+};
+
+// "ws/name", or a name of `workspace`.
+std::optional<World::Name> parse_reference(const std::string& reference, const std::string& workspace);
+
+// Bounds that decide enforces; every one is refused with ErrorCode::limit or invalid, naming the bound.
+struct Limits {
+  std::size_t name_bytes_max = 63;         // ^[a-z](?!.*--)[a-z0-9\-@.+_]{1,62}(?<!-)$
+  std::size_t description_bytes_max = 1000;
+  std::size_t path_bytes_max = 1024;
+  std::size_t files_per_fileset_max = 10'000;
+  std::size_t entities_per_workspace_max = 100'000;  // of each kind
+  std::size_t adapters_per_model_max = 1'000;
+  std::size_t devices_per_worker_max = 64;
+  std::int64_t job_attempts_max = 5;         // that ended without a result
+  std::int64_t deployment_attempts_max = 5;  // in a row
+};
+
+// The events that the command causes, in order; each is of the stream named in it. Empty: already so (enabling an enabled
+// adapter), which is accepted. `world` must be the state after every event that was decided before.
+Result<std::vector<Fact>> decide(const World& world, const Request& request, const Limits& limits = {});
+
+// Applies one event. Version counts are kept here: each event of a stream adds one.
+void evolve(World& world, const Fact& fact);
+
+}  // namespace luthier::events

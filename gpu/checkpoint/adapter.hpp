@@ -1,0 +1,50 @@
+// LoRA adapters (arXiv 2106.09685) as Hugging Face PEFT's files: adapter_config.json and adapter_model.safetensors.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "events/base/result.hpp"
+#include "gpu/checkpoint/checkpoint.hpp"
+
+namespace luthier::checkpoint {
+
+struct LoraConfig {
+  std::int64_t r = 8;
+  double alpha = 16;
+  double dropout = 0;
+  bool use_rslora = false;                    // scale alpha / sqrt(r) instead of alpha / r
+  std::vector<std::string> target_modules;    // suffixes ("q_proj"), as PEFT matches them
+  std::string target_pattern;                 // a regular expression or "all-linear", when it was given as one string
+  std::map<std::string, std::int64_t> rank_pattern;  // by name suffix
+  std::map<std::string, double> alpha_pattern;
+  std::string base_model_name_or_path;
+};
+
+// One adapted linear layer: y += scale * B (A x).
+struct LoraModule {
+  std::string name;       // "model.layers.0.self_attn.q_proj"
+  std::int64_t r = 0;
+  float scale = 0;
+  Tensor a;  // [r, in]
+  Tensor b;  // [out, r]
+};
+
+// The linear layers that a config selects in this decoder, in the order of the network, with A and B zeroed.
+// Refuses a rank of 0 (field "lora.r"), a target that matches nothing (field "lora.target_modules") …
+struct Adapter {
+  LoraConfig config;
+  std::vector<LoraModule> modules;
+  std::shared_ptr<float[]> memory;  // what the tensors point into
+};
+Result<Adapter> make_adapter(const LoraConfig& config, const Decoder& decoder);
+
+// Every tensor of the file must belong to a selected module, have the right shape, and none may be missing.
+Result<Adapter> load_adapter(const std::filesystem::path& directory, const Decoder& decoder);
+Result<LoraConfig> read_lora_config(const std::filesystem::path& adapter_config_json);
+Result<void> save_adapter(const std::filesystem::path& directory, const Adapter& adapter);
+
+}  // namespace luthier::checkpoint

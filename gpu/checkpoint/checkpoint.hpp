@@ -1,0 +1,67 @@
+// Model checkpoints on disk: a Hugging Face directory (config.json, safetensors, sharded or not) or one GGUF file.
+// Everything here reads hostile bytes: sizes, offsets and counts are checked before they are used, and an error names
+// the file and the tensor or member.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "events/base/result.hpp"
+#include "gpu/checkpoint/decoder.hpp"
+
+namespace luthier::checkpoint {
+
+// Row-major f32 values; the memory belongs to the Weights (or Adapter) that the tensor was found in.
+struct Tensor {
+  std::vector<std::int64_t> shape;
+  std::span<float> values;
+};
+
+// All weights of one model as f32, in one allocation of 64-byte aligned tensors, under their Hugging Face names
+// ("model.layers.0.self_attn.q_proj.weight", [out, in]). Tied checkpoints have no "lm_head.weight".
+class Weights {
+ public:
+  using Shapes = std::map<std::string, std::vector<std::int64_t>>;
+  // Zeroed memory; fails with out_of_memory, naming the size, rather than letting the kernel kill the process.
+  static Result<Weights> allocate(const Shapes& shapes);
+
+  const Tensor* find(const std::string& name) const;  // nullptr: no such tensor
+  const std::map<std::string, Tensor>& tensors() const { return tensors_; }
+  std::size_t bytes() const;
+
+ private:
+  std::shared_ptr<float[]> memory_;
+  std::size_t length_ = 0;
+  std::map<std::string, Tensor> tensors_;
+};
+
+// The names and shapes that a decoder must have, from its description alone.
+Weights::Shapes weight_shapes(const Decoder& decoder);
+
+struct Model {
+  Decoder decoder;
+  Weights weights;
+};
+
+// `path` is a directory or a .gguf file. Reads the description only: no weight is touched, but every tensor that the
+// decoder needs must be listed with its right shape, and the bytes that the header claims must be there.
+Result<Decoder> read_decoder(const std::filesystem::path& path);
+
+// Reads and dequantises all weights to f32. GGUF's q_proj and k_proj rows are put back into Hugging Face's order.
+// `memory_limit_bytes` 0: what the machine has free; a model that does not fit is refused before any is read.
+Result<Model> load_model(const std::filesystem::path& path, std::size_t memory_limit_bytes = 0);
+
+// Writes config.json, generation_config.json and model.safetensors (f32; shards of at most `shard_bytes_max` with an
+// index when it is larger). The tokenizer's files are gpu/text's. Files are synced, so that a caller may publish them.
+Result<void> save_model(const std::filesystem::path& directory, const Decoder& decoder, const Weights& weights,
+                        std::size_t shard_bytes_max = std::size_t{4} << 30);
+
+// What a person and the platform want to know of a checkpoint; see ../shared field names of the model spec.
+std::int64_t count_parameters(const Decoder& decoder);
+
+}  // namespace luthier::checkpoint
