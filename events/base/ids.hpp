@@ -4,6 +4,9 @@
 #include <compare>
 #include <cstdint>
 #include <string>
+#include <string_view>
+
+#include "events/base/result.hpp"
 
 namespace luthier {
 
@@ -16,6 +19,8 @@ using Timestamp = std::int64_t;
 
 // "2026-11-23T20:15:04.123456Z"
 std::string format_time(Timestamp time);
+// The same form, also with fewer or no digits of a second ("2026-11-23T20:15:04Z"); only UTC. Anything else is `invalid`.
+Result<Timestamp> parse_time(std::string_view text);
 
 // A stream is keyed by the entity's id, never by its name: a name that is used again gets a new id.
 struct StreamKey {
