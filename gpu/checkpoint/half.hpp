@@ -1,0 +1,24 @@
+// The 16-bit floating point formats: IEEE 754 binary16 ("f16") and the upper half of a binary32 ("bf16").
+#pragma once
+
+#include <bit>
+#include <cstdint>
+
+namespace luthier::checkpoint {
+
+inline float f32_of_bf16(std::uint16_t bits) { return std::bit_cast<float>(std::uint32_t{bits} << 16); }
+
+// Exact for every value. A subnormal is built as a normal number less its hidden one, so that the result does not
+// depend on a thread's flush-to-zero mode.
+inline float f32_of_f16(std::uint16_t bits) {
+  const std::uint32_t sign = std::uint32_t{bits} >> 15 << 31;
+  const std::uint32_t exponent = bits & 0x7C00u;
+  const std::uint32_t shifted = (bits & 0x7FFFu) << 13;
+  const std::uint32_t normal = shifted + (112u << 23);
+  const std::uint32_t special = shifted + (224u << 23);  // infinity and NaN
+  const std::uint32_t subnormal =
+      std::bit_cast<std::uint32_t>(std::bit_cast<float>(shifted + (113u << 23)) - std::bit_cast<float>(113u << 23));
+  return std::bit_cast<float>(sign | (exponent == 0 ? subnormal : exponent == 0x7C00u ? special : normal));
+}
+
+}  // namespace luthier::checkpoint

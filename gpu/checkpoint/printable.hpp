@@ -1,0 +1,15 @@
+// Names that a file brought along, made fit for an error message of one line.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace luthier::checkpoint {
+
+// At most 120 characters; control characters and bytes outside ASCII become '?'.
+std::string printable(std::string_view text);
+std::string shape_text(const std::vector<std::int64_t>& shape);  // "[2, 3]"
+
+}  // namespace luthier::checkpoint

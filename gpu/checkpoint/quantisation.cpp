@@ -1,0 +1,92 @@
+#include "gpu/checkpoint/quantisation.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cassert>
+#include <cstring>
+
+#include "gpu/checkpoint/gguf.hpp"
+#include "gpu/checkpoint/half.hpp"
+
+namespace luthier::checkpoint {
+namespace {
+
+enum Type : std::uint32_t { f32 = 0, f16 = 1, q4_1 = 3, q8_0 = 8, bf16 = 30 };
+
+constexpr std::array<GgmlFormat, 5> formats{{
+    {f32, "F32", 1, 4},
+    {f16, "F16", 1, 2},
+    {q4_1, "Q4_1", 32, 20},
+    {q8_0, "Q8_0", 32, 34},
+    {bf16, "BF16", 1, 2},
+}};
+
+std::uint16_t load_u16(const std::byte* at) {
+  std::uint16_t value;
+  std::memcpy(&value, at, sizeof value);
+  return value;
+}
+
+// f16 d, f16 m, 16 bytes: value = d * nibble + m; the low nibbles are the first 16 values. Only 16 values are possible
+// in a block, so they are computed once.
+void widen_q4_1(const std::byte* block, float* out) {
+  const float d = f32_of_f16(load_u16(block)), m = f32_of_f16(load_u16(block + 2));
+  float values[16];
+  for (int i = 0; i < 16; ++i) values[i] = d * static_cast<float>(i) + m;
+  for (int i = 0; i < 16; ++i) {
+    const auto pair = std::to_integer<unsigned>(block[4 + i]);
+    out[i] = values[pair & 15];
+    out[16 + i] = values[pair >> 4];
+  }
+}
+
+// f16 d, 32 signed bytes: value = d * byte.
+void widen_q8_0(const std::byte* block, float* out) {
+  const float d = f32_of_f16(load_u16(block));
+  for (int i = 0; i < 32; ++i) out[i] = d * static_cast<float>(static_cast<std::int8_t>(block[2 + i]));
+}
+
+}  // namespace
+
+const GgmlFormat* find_format(std::uint32_t type) {
+  const auto found = std::find_if(formats.begin(), formats.end(), [&](const auto& each) { return each.type == type; });
+  return found == formats.end() ? nullptr : &*found;
+}
+
+std::string ggml_type_name(std::uint32_t type) {
+  // Numbers 4, 5 and 31 to 38 were given to formats that ggml has removed.
+  static constexpr std::array<std::string_view, 40> names{
+      "F32",  "F16",     "Q4_0",   "Q4_1",    "Q4_2",  "Q4_3",   "Q5_0",  "Q5_1",  "Q8_0",     "Q8_1",
+      "Q2_K", "Q3_K",    "Q4_K",   "Q5_K",    "Q6_K",  "Q8_K",   "IQ2_XXS", "IQ2_XS", "IQ3_XXS", "IQ1_S",
+      "IQ4_NL", "IQ3_S", "IQ2_S",  "IQ4_XS",  "I8",    "I16",    "I32",   "I64",   "F64",      "IQ1_M",
+      "BF16", "Q4_0_4_4", "Q4_0_4_8", "Q4_0_8_8", "TQ1_0", "TQ2_0", "IQ4_NL_4_4", "IQ4_NL_4_8", "IQ4_NL_8_8", "MXFP4"};
+  return type < names.size() ? std::string(names[type]) : "type " + std::to_string(type);
+}
+
+Result<void> dequantise(const GgufTensor& tensor, std::span<float> out) {
+  const auto* format = find_format(tensor.type);
+  if (!format) return invalid("a tensor stored as " + ggml_type_name(tensor.type) + " is not supported");
+  const auto blocks = tensor.bytes.size() / format->bytes_per_block;
+  assert(out.size() == blocks * static_cast<std::size_t>(format->values_per_block));
+  const std::byte* in = tensor.bytes.data();
+  switch (static_cast<Type>(tensor.type)) {
+    case f32:
+      if (blocks > 0) std::memcpy(out.data(), in, tensor.bytes.size());
+      break;
+    case f16:
+      for (std::size_t i = 0; i < blocks; ++i) out[i] = f32_of_f16(load_u16(in + 2 * i));
+      break;
+    case bf16:
+      for (std::size_t i = 0; i < blocks; ++i) out[i] = f32_of_bf16(load_u16(in + 2 * i));
+      break;
+    case q4_1:
+      for (std::size_t i = 0; i < blocks; ++i) widen_q4_1(in + 20 * i, out.data() + 32 * i);
+      break;
+    case q8_0:
+      for (std::size_t i = 0; i < blocks; ++i) widen_q8_0(in + 34 * i, out.data() + 32 * i);
+      break;
+  }
+  return {};
+}
+
+}  // namespace luthier::checkpoint
