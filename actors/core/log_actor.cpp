@@ -1,0 +1,112 @@
+#include "actors/core/log_actor.hpp"
+
+#include <caf/all.hpp>
+
+#include "actors/core/follower.hpp"
+#include "actors/core/messages.hpp"
+
+namespace luthier::core {
+namespace {
+
+struct Waiting {
+  std::shared_ptr<const log::Append> append;
+  caf::typed_response_promise<Appended> promise;
+};
+
+class Writer {
+ public:
+  Writer(caf::event_based_actor* self, log::EventLog* log, const Clock* clock, Settings settings)
+      : self_(self), log_(log), clock_(clock), settings_(settings), told_(log->head().position) {}
+
+  caf::typed_response_promise<Appended> enqueue(const AppendRequest& request) {
+    // The flush queues behind everything that is in the mailbox already: that is what gathers a group.
+    if (waiting_.empty()) self_->send(self_, Flush{});
+    auto promise = self_->make_response_promise<Appended>();
+    waiting_.push_back({request.append, promise});
+    if (waiting_.size() >= settings_.append_batch_max) flush();
+    return promise;
+  }
+
+  void flush() {
+    if (waiting_.empty()) return;
+    auto batch = std::exchange(waiting_, {});
+    std::vector<log::Append> appends;
+    for (const auto& each : batch) appends.push_back(*each.append);
+    auto receipts = log_->append(appends, clock_->now());
+    if (!receipts) return fail(batch, receipts.error());
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+      auto& receipt = (*receipts)[i];
+      if (receipt)
+        batch[i].promise.deliver(Appended{std::make_shared<const log::Receipt>(std::move(*receipt)), {}});
+      else
+        batch[i].promise.deliver(Appended{nullptr, receipt.error()});
+    }
+    tell_followers();
+  }
+
+  void follow(const Follow& follow) {
+    self_->monitor(follow.follower);
+    if (follow.applied < told_) {
+      auto missed = read(follow.applied + 1, told_);
+      if (!missed) return quit(missed.error());
+      self_->send(follow.follower, Committed{*missed});
+    }
+    followers_.push_back(follow.follower);
+  }
+
+  void forget(const caf::down_msg& down) {
+    std::erase_if(followers_, [&](const caf::actor& each) { return each.address() == down.source; });
+  }
+
+ private:
+  void tell_followers() {
+    const auto head = log_->head().position;
+    if (head == told_) return;
+    auto commit = read(told_ + 1, head);
+    if (!commit) return quit(commit.error());
+    told_ = head;
+    for (const auto& follower : followers_) self_->send(follower, Committed{*commit});
+  }
+
+  Result<std::shared_ptr<const Commit>> read(Position from, Position to) const {
+    auto records = log_->read(from, static_cast<std::size_t>(to - from + 1));
+    if (!records) return records.error();
+    auto commit = std::make_shared<Commit>();
+    commit->records = std::move(*records);
+    for (const auto& record : commit->records) {
+      auto fact = to_fact(record);
+      if (!fact) return fact.error();
+      commit->facts.push_back(std::move(*fact));
+    }
+    return std::shared_ptr<const Commit>(std::move(commit));
+  }
+
+  void fail(std::vector<Waiting>& batch, const Error& error) {
+    for (auto& each : batch) each.promise.deliver(Appended{nullptr, error});
+    quit(error);
+  }
+
+  void quit(const Error& error) { self_->quit(caf::make_error(caf::sec::runtime_error, error.message)); }
+
+  caf::event_based_actor* self_;
+  log::EventLog* log_;
+  const Clock* clock_;
+  Settings settings_;
+  Position told_;  // what the followers have heard of
+  std::vector<Waiting> waiting_;
+  std::vector<caf::actor> followers_;
+};
+
+}  // namespace
+
+caf::behavior log_actor(caf::event_based_actor* self, log::EventLog* log, const Clock* clock, Settings settings) {
+  auto writer = std::make_shared<Writer>(self, log, clock, settings);
+  self->set_down_handler([=](caf::down_msg& down) { writer->forget(down); });
+  return {
+      [=](const AppendRequest& request) { return writer->enqueue(request); },
+      [=](const Flush&) { writer->flush(); },
+      [=](const Follow& follow) { writer->follow(follow); },
+  };
+}
+
+}  // namespace luthier::core

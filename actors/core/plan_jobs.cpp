@@ -1,0 +1,133 @@
+#include <algorithm>
+#include <set>
+
+#include "actors/core/plan.hpp"
+
+namespace luthier::core {
+namespace {
+
+using namespace events;
+using worker::TaskReport;
+
+Request about(const View& view, const JobState& job, const std::string& verb, Command command) {
+  return own_request(job.workspace, "job", job.name,
+                     job.id + ":" + std::to_string(job.attempt) + ":" + verb + "@" + std::to_string(view.applied),
+                     std::move(command));
+}
+
+bool holds_device(JobPhase phase) {
+  return phase == JobPhase::placed || phase == JobPhase::active || phase == JobPhase::cancelling || phase == JobPhase::pausing;
+}
+
+Command ended(const JobState& job, const TaskReport& report) {
+  switch (report.outcome) {
+    case TaskReport::Outcome::completed:
+      return CompleteAttempt{job.attempt, report.files, report.summary};
+    case TaskReport::Outcome::stopped:
+      if (job.phase == JobPhase::cancelling || job.phase == JobPhase::pausing)
+        return ConfirmStopped{job.attempt, report.checkpoint_step};
+      return FailAttempt{job.attempt, "lost", "the worker stopped it", true};
+    case TaskReport::Outcome::failed:
+      return FailAttempt{job.attempt, "failed", report.reason, report.retryable};
+    case TaskReport::Outcome::crashed:
+    case TaskReport::Outcome::none:
+      break;
+  }
+  return FailAttempt{job.attempt, "crashed", report.reason, report.retryable};
+}
+
+// What the worker says of the present attempt, as commands in the order in which it happened.
+void follow_report(const View& view, const JobState& job, std::vector<Request>& plan) {
+  const auto* report = view.fleet.report(job.worker, job.incarnation, {worker::TaskKind::train, job.id, job.attempt});
+  if (!report || report->state == TaskReport::State::starting) return;
+  const bool stopped_before_begin = report->outcome == TaskReport::Outcome::stopped;
+  if (job.phase == JobPhase::placed && !stopped_before_begin)
+    plan.push_back(about(view, job, "begin", BeginAttempt{job.attempt, report->resumed_from_step}));
+  if (report->checkpoint_step > job.checkpoint_step)
+    plan.push_back(about(view, job, "checkpoint", RecordCheckpoint{job.attempt, report->checkpoint_step}));
+  if (report->state == TaskReport::State::ended) plan.push_back(about(view, job, "end", ended(job, *report)));
+}
+
+using DeviceName = std::pair<std::string, std::string>;  // worker, device
+
+std::set<DeviceName> devices_in_use(const World& world) {
+  std::set<DeviceName> used;
+  for (const auto& [name, job] : world.jobs)
+    if (holds_device(job.phase)) used.insert({job.worker, job.device});
+  return used;
+}
+
+struct Place {
+  const WorkerState* worker = nullptr;
+  const Device* device = nullptr;
+};
+
+Place find_place(const View& view, const JobState& job, const std::set<DeviceName>& used) {
+  for (const auto& [name, worker] : view.world.workers) {
+    if (worker.draining || !view.fleet.is_live(worker, view.now, view.settings.lease)) continue;
+    for (const auto& device : worker.devices)
+      if (!used.contains({name, device.id}) && device.memory_bytes >= job.inputs.memory_bytes) return {&worker, &device};
+  }
+  return {};
+}
+
+std::vector<const JobState*> queued_in_order(const World& world) {
+  std::vector<const JobState*> queue;
+  for (const auto& [name, job] : world.jobs)
+    if (job.phase == JobPhase::queued) queue.push_back(&job);
+  std::sort(queue.begin(), queue.end(), [](const JobState* a, const JobState* b) {
+    return a->priority != b->priority ? a->priority > b->priority : a->queued_order < b->queued_order;
+  });
+  return queue;
+}
+
+void place_queued(const View& view, Backoff& backoff, std::vector<Request>& plan) {
+  auto used = devices_in_use(view.world);
+  for (const auto* job : queued_in_order(view.world)) {
+    if (!backoff.allows(job->id, job->attempts_failed, view.now, view.settings)) continue;
+    const auto place = find_place(view, *job, used);
+    if (!place.worker) continue;
+    used.insert({place.worker->name, place.device->id});
+    plan.push_back(about(view, *job, "place",
+                         PlaceJob{job->attempt + 1, place.worker->name, place.worker->incarnation, place.device->id}));
+  }
+}
+
+}  // namespace
+
+bool Backoff::allows(const std::string& entity_id, std::int64_t failures, Monotonic now, const Settings& settings) {
+  if (failures == 0) return true;
+  auto [found, is_new] = since_.try_emplace(entity_id, Since{failures, now});
+  if (!is_new && found->second.failures != failures) found->second = {failures, now};
+  const auto shift = std::min<std::int64_t>(failures - 1, 16);
+  const auto wait = std::min(settings.retry_backoff_max, settings.retry_backoff_min * (std::int64_t{1} << shift));
+  return now - found->second.at >= wait;
+}
+
+void Backoff::forget(const std::string& entity_id) { since_.erase(entity_id); }
+
+std::vector<Request> plan_jobs(const View& view, Backoff& backoff) {
+  std::vector<Request> plan;
+  for (const auto& [name, job] : view.world.jobs) {
+    if (holds_device(job.phase)) follow_report(view, job, plan);
+    if (is_terminal(job.phase)) backoff.forget(job.id);
+  }
+  place_queued(view, backoff, plan);
+  return plan;
+}
+
+std::string why_waiting(const View& view, const JobState& job) {
+  if (job.phase != JobPhase::queued) return "";
+  bool any_live = false, any_large_enough = false;
+  for (const auto& [name, worker] : view.world.workers) {
+    if (worker.draining || !view.fleet.is_live(worker, view.now, view.settings.lease)) continue;
+    any_live = true;
+    for (const auto& device : worker.devices) any_large_enough |= device.memory_bytes >= job.inputs.memory_bytes;
+  }
+  if (!any_live) return "no worker is there";
+  if (!any_large_enough) return "no device has the " + std::to_string(job.inputs.memory_bytes) + " bytes that it needs";
+  if (find_place(view, job, devices_in_use(view.world)).worker) return "";
+  return "every device that is large enough has another job";
+}
+
+}  // namespace luthier::core
