@@ -1,0 +1,68 @@
+// What the tests of this folder share: small appends, a temporary directory.
+#pragma once
+
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "events/log/event_log.hpp"
+
+namespace luthier::log::testing {
+
+class TemporaryDirectory {
+ public:
+  TemporaryDirectory() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "luthier-log-XXXXXX").string();
+    if (!::mkdtemp(pattern.data())) std::abort();
+    path_ = pattern;
+  }
+  ~TemporaryDirectory() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  TemporaryDirectory(const TemporaryDirectory&) = delete;
+  TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+inline StreamKey model(const std::string& name) { return {"model", "model-" + name}; }
+
+inline NewEvent event(const StreamKey& stream, const std::string& type, const std::string& name,
+                      const std::string& data = "{}") {
+  return {stream, "default", name, type, 1, data};
+}
+
+inline CommandKey command(const std::string& id) { return {"alice", "default", id}; }
+
+// One event of one stream, decided on version `before`.
+inline Append append_one(const std::string& id, const std::string& name, Version before, const std::string& data = "{}") {
+  Append append;
+  append.command = command(id);
+  append.command_digest = "digest of " + id;
+  append.expected = {{model(name), before}};
+  append.events = {event(model(name), before == 0 ? "ModelCreated" : "ModelUpdated", name, data)};
+  append.correlation = "correlation of " + id;
+  append.causation = "causation of " + id;
+  append.traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+  return append;
+}
+
+inline Append refuse_one(const std::string& id, const std::string& message) {
+  Append append;
+  append.command = command(id);
+  append.command_digest = "digest of " + id;
+  append.refusal = Error{ErrorCode::conflict, message, "name"};
+  return append;
+}
+
+inline Result<Receipt> append_alone(EventLog& log, const Append& append, Timestamp now = 1) {
+  auto answers = log.append({&append, 1}, now);
+  if (!answers) return answers.error();
+  return std::move(answers->front());
+}
+
+}  // namespace luthier::log::testing
