@@ -138,14 +138,13 @@ RopeFrequencies rope_frequencies(const Rope& rope, std::int64_t head_dim, std::i
   switch (rope.kind) {
     case Rope::Kind::plain: return {inverse_of(powers(rope.theta, head_dim)), 1.0f};
     case Rope::Kind::linear: return {linear(rope, head_dim), 1.0f};
-    case Rope::Kind::dynamic: return {dynamic(rope, head_dim, trained, sequence_length), 1.0f};
+    case Rope::Kind::dynamic: return {dynamic(rope, head_dim, max_position_embeddings, sequence_length), 1.0f};
     case Rope::Kind::llama3: return {llama3(rope, head_dim), 1.0f};
     case Rope::Kind::yarn:
       return {yarn(rope, head_dim, static_cast<double>(trained)), static_cast<float>(yarn_attention(rope))};
     case Rope::Kind::longrope: {
-      const double factor = rope.original_max_position_embeddings > 0
-                                ? static_cast<double>(max_position_embeddings) / static_cast<double>(trained)
-                                : rope.factor;
+      const double factor = rope.factor != 1.0 ? rope.factor  // the checkpoint's own; else by how much it was stretched
+                                               : static_cast<double>(max_position_embeddings) / static_cast<double>(trained);
       return {longrope(rope, head_dim, sequence_length > trained),
               static_cast<float>(longrope_attention(rope, factor, static_cast<double>(trained)))};
     }

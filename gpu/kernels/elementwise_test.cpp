@@ -1,0 +1,124 @@
+// The small ones: embedding rows, bias, sums, AdamW, random numbers.
+#include <catch2/catch.hpp>
+#include <set>
+
+#include "gpu/kernels/adamw.hpp"
+#include "gpu/kernels/bias.hpp"
+#include "gpu/kernels/dispatch.hpp"
+#include "gpu/kernels/embedding.hpp"
+#include "gpu/kernels/reduce.hpp"
+#include "gpu/kernels/test_support.hpp"
+
+using namespace luthier::kernels;
+using namespace luthier::kernels::test;
+
+TEST_CASE("rows are picked by id and their gradients added back, repeated ids too") {
+  const long width = 70, rows = 40, table_rows = 9;
+  const auto table = random_values(table_rows * width, 1), values = random_values(rows * width, 2);
+  std::vector<std::int32_t> ids;
+  for (long r = 0; r < rows; ++r) ids.push_back(std::int32_t((r * r) % table_rows));
+  std::vector<float> out(rows * width), expected_out(rows * width);
+  auto into = table, expected_into = table;
+  for (long r = 0; r < rows; ++r)
+    for (long i = 0; i < width; ++i) {
+      expected_out[r * width + i] = table[ids[r] * width + i];
+      expected_into[ids[r] * width + i] += values[r * width + i];
+    }
+  gather_rows(rows, width, table.data(), ids.data(), out.data());
+  scatter_add_rows(rows, width, values.data(), ids.data(), into.data());
+  CHECK(out == expected_out);
+  CHECK(into == expected_into);
+}
+
+TEST_CASE("a bias is added to every row, and its gradient is the sum of the rows") {
+  const long rows = 30, width = 100, ld = 103;
+  const auto bias = random_values(width, 1);
+  const auto before = random_values(rows * ld, 2);
+  auto y = before, expected = before;
+  std::vector<float> gradient(width), expected_gradient(width);
+  for (long r = 0; r < rows; ++r)
+    for (long i = 0; i < width; ++i) {
+      expected[r * ld + i] += bias[i];
+      expected_gradient[i] += before[r * ld + i];
+    }
+  add_bias(rows, width, bias.data(), y.data(), ld);
+  bias_backward(rows, width, before.data(), ld, gradient.data());
+  CHECK(y == expected);
+  CHECK(gradient == expected_gradient);
+}
+
+TEST_CASE("sums of squares are exact in double and the same for every number of threads") {
+  const auto values = random_values(100003, 1);
+  double expected = 0;
+  for (const float v : values) expected += double(v) * v;
+  const int threads = thread_count();
+  set_thread_count(1);
+  const double alone = sum_of_squares(100003, values.data());
+  set_thread_count(3);
+  const double three = sum_of_squares(100003, values.data());
+  set_thread_count(threads);
+  CHECK(alone == Approx(expected).epsilon(1e-12));
+  CHECK(alone == three);
+  CHECK(sum_of_squares(0, nullptr) == 0);
+}
+
+TEST_CASE("a value that is no number is noticed wherever it stands") {
+  for (const float bad : {std::numeric_limits<float>::infinity(), -std::numeric_limits<float>::infinity(), std::nanf("")})
+    for (const std::size_t at : {0, 4095, 20000, 20002}) {
+      auto values = random_values(20003, 1);
+      CHECK(all_finite(20003, values.data()));
+      values[at] = bad;
+      CHECK_FALSE(all_finite(20003, values.data()));
+    }
+}
+
+TEST_CASE("AdamW takes the steps of its definition") {
+  const long count = 50;
+  auto weight = random_values(count, 1), m = std::vector<float>(count), v = std::vector<float>(count);
+  std::vector<double> w64(weight.begin(), weight.end()), m64(count), v64(count);
+  for (long step = 1; step <= 5; ++step) {
+    const auto gradient = random_values(count, 10 + step);
+    const AdamwStep settings{.step = step, .learning_rate = 0.01, .weight_decay = 0.1, .gradient_scale = 0.5f};
+    adamw(count, settings, weight.data(), gradient.data(), m.data(), v.data());
+    for (long i = 0; i < count; ++i) {
+      const double g = 0.5 * gradient[i];
+      w64[i] *= 1 - 0.01 * 0.1;
+      m64[i] = 0.9 * m64[i] + 0.1 * g;
+      v64[i] = 0.999 * v64[i] + 0.001 * g * g;
+      w64[i] -= 0.01 * (m64[i] / (1 - std::pow(0.9, step))) / (std::sqrt(v64[i] / (1 - std::pow(0.999, step))) + 1e-8);
+    }
+  }
+  CHECK(largest_difference(weight, {w64.begin(), w64.end()}) < 1e-6);
+}
+
+TEST_CASE("Philox gives the published values") {
+  // The known answers of the authors' reference (kat_vectors, philox4x32 10 rounds): zeros, and ones.
+  CHECK(random_block(0, 0, 0) == std::array<std::uint32_t, 4>{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8});
+  const std::uint64_t ones = ~std::uint64_t{0};
+  CHECK(random_block(ones, ones, ones) == std::array<std::uint32_t, 4>{0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd});
+}
+
+TEST_CASE("uniform values fill their range, and streams differ") {
+  const auto values = random_values(10000, 7, -2, 2);
+  double mean = 0;
+  for (const float v : values) {
+    CHECK((v >= -2 && v < 2));
+    mean += v / 10000;
+  }
+  CHECK(std::abs(mean) < 0.05);
+  std::vector<float> other(10000);
+  fill_uniform(10000, 7, 1, -2, 2, other.data());
+  CHECK(other != values);
+}
+
+TEST_CASE("dropout keeps the expected share, scaled, and repeats its choice") {
+  const std::vector<float> ones(100000, 1.0f);
+  std::vector<float> once(ones.size()), again(ones.size()), other(ones.size());
+  dropout(100000, 0.25, 3, 5, ones.data(), once.data());
+  dropout(100000, 0.25, 3, 5, ones.data(), again.data());
+  dropout(100000, 0.25, 3, 6, ones.data(), other.data());
+  CHECK(once == again);
+  CHECK(once != other);
+  CHECK(std::set<float>(once.begin(), once.end()) == std::set<float>{0.0f, float(1 / 0.75)});
+  CHECK(double(std::count(once.begin(), once.end(), 0.0f)) == Approx(25000).epsilon(0.03));
+}
