@@ -31,15 +31,17 @@ Result<Command> decode_command(std::string_view type, std::string_view data);
 
 // The envelope {id, type, workspace, name, expected_version?, principal?, traceparent?, data} of a command that came for
 // `entity` in `workspace` (both from the subject). Checks sizes (payload_bytes_max), id (1 to 128 characters), depth.
-// What only a check or our own actors may say (StartJob.inputs, …) is refused from others.
+// What only a check or our own actors may say (StartJob.inputs, …) is refused from others. `trusted`: the bus knows that the
+// sender is one of Luthier's own parts, so that it may call itself "system" or "worker:<name>". Without a principal: "anonymous".
 struct EnvelopeLimits {
   std::size_t payload_bytes_max = 512 * 1024;
   std::size_t depth_max = 32;
 };
 Result<Request> decode_request(std::string_view entity, std::string_view workspace, std::string_view payload,
-                               const EnvelopeLimits& limits = {});
+                               const EnvelopeLimits& limits = {}, bool trusted = false);
 std::string encode_request(const Request& request);
-// The SHA-256 (hex) of what a repeated id must repeat: type, entity, workspace, name, expected_version, data.
+// The SHA-256 (hex) of what a repeated id must repeat: type, entity, workspace, name, expected_version, data. Of the request
+// as it came, before a check filled anything in. The order of JSON members does not matter.
 std::string request_digest(const Request& request);
 
 // The entity of a command or event type: "CreateAdapter" -> "model". Empty: no such type.

@@ -7,7 +7,10 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "events/base/result.hpp"
@@ -51,6 +54,7 @@ enum class JobPhase {
   completed, failed, cancelled,  // terminal: nothing follows
 };
 bool is_terminal(JobPhase phase);
+bool holds_device(JobPhase phase);  // an attempt belongs to a worker
 std::string_view to_string(JobPhase phase);  // "queued" …
 
 struct JobState {
@@ -61,6 +65,7 @@ struct JobState {
   std::int64_t priority = 0;
   std::int64_t attempt = 0;       // the last one placed; 0: none yet
   std::int64_t attempts_failed = 0;
+  bool started = false;           // an attempt has begun
   std::int64_t checkpoint_step = 0;
   std::string worker, incarnation, device;  // of the present attempt
   std::string model_id;
@@ -115,10 +120,15 @@ struct World {
   std::map<std::string, WorkerState> workers;
   std::map<Name, std::string> adapter_models;  // (workspace, adapter name) -> model name, in the same workspace
   std::int64_t jobs_accepted = 0;
+  // Indexes over the above, so that a decision does not walk over everything there ever was.
+  std::set<Name> open_jobs;                  // those that are not terminal
+  std::map<Name, std::size_t> entity_counts; // (entity, workspace) -> how many have a name now
 
   // The stream that an entity has now, and its version; nullopt when nothing has the name.
   std::optional<std::pair<StreamKey, Version>> stream_of(const std::string& entity, const std::string& workspace,
                                                          const std::string& name) const;
+  // The version of the stream of a decided fact, as an append expects it: 0 when the fact opens the stream.
+  Version version_before(const Fact& fact) const;
 };
 
 // "ws/name", or a name of `workspace`.

@@ -1,0 +1,32 @@
+#include "events/codec/codec.hpp"
+#include "events/codec/schema.hpp"
+#include "events/world/catalogue.hpp"
+
+namespace luthier::events {
+namespace {
+
+template <class T>
+Declaration declaration_of() {
+  if constexpr (std::is_same_v<const EventType, decltype(T::type)>)
+    return {T::type.name, T::type.version, entity_of<T>(), schema_of<T>()};
+  else
+    return {T::type, 0, entity_of<T>(), schema_of<T>()};
+}
+
+template <class Variant>
+void declare_all(std::vector<Declaration>& into) {
+  [&]<std::size_t... index>(std::index_sequence<index...>) {
+    (into.push_back(declaration_of<std::variant_alternative_t<index, Variant>>()), ...);
+  }(std::make_index_sequence<std::variant_size_v<Variant>>());
+}
+
+}  // namespace
+
+std::vector<Declaration> declarations() {
+  std::vector<Declaration> all;
+  declare_all<Command>(all);
+  declare_all<Event>(all);
+  return all;
+}
+
+}  // namespace luthier::events
