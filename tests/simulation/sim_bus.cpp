@@ -31,22 +31,17 @@ struct SimBus::Ended final : bus::Subscription {
   std::function<void()> end;
 };
 
-void SimBus::at(Time due, std::function<void()> what) { due_.emplace(due, std::move(what)); }
-
-bool SimBus::happens(double probability) { return std::uniform_real_distribution<>(0, 1)(random_) < probability; }
-
 Time SimBus::some_delay() {
-  const auto max = happens(faults_.late) ? faults_.late_max : faults_.delay_max;
-  return Time(std::uniform_int_distribution<std::int64_t>(100, max.count())(random_));
+  return agenda_.time_between(Time{100}, agenda_.happens(faults_.late) ? faults_.late_max : faults_.delay_max);
 }
 
 void SimBus::publish(bus::Message message) {
   if (!is_up_) return;
   for (const auto& [id, subscriber] : subscribers_) {
     if (!matches(subscriber.first, message.subject)) continue;
-    const int copies = happens(faults_.lose) ? 0 : happens(faults_.repeat) ? 2 : 1;
+    const int copies = agenda_.happens(faults_.lose) ? 0 : agenda_.happens(faults_.repeat) ? 2 : 1;
     for (int i = 0; i < copies; ++i)
-      at(now_ + some_delay(), [this, id = id, message] {
+      agenda_.in(some_delay(), [this, id = id, message] {
         const auto found = subscribers_.find(id);
         if (is_up_ && found != subscribers_.end()) found->second.second(message);
       });
@@ -84,22 +79,22 @@ void SimBus::deliver_commands() {
   std::size_t outstanding = 0;
   for (auto& [token, stored] : commands_) {
     if (outstanding++ >= consumers_.begin()->second.first) break;
-    if (stored.delivered && now_ - *stored.delivered < ack_wait) continue;
-    stored.delivered = now_;
-    const int copies = happens(faults_.repeat) ? 2 : 1;
+    if (stored.delivered && agenda_.now() - *stored.delivered < ack_wait) continue;
+    stored.delivered = agenda_.now();
+    const int copies = agenda_.happens(faults_.repeat) ? 2 : 1;
     for (int i = 0; i < copies; ++i)
-      at(now_ + some_delay(), [this, consumer_id, token = token] {
+      agenda_.in(some_delay(), [this, consumer_id, token = token] {
         const auto consumer = consumers_.find(consumer_id);
         const auto command = commands_.find(token);
         if (is_up_ && consumer != consumers_.end() && command != commands_.end())
           consumer->second.second({command->second.message, token});
       });
-    at(now_ + ack_wait, [this] { deliver_commands(); });
+    agenda_.in(ack_wait, [this] { deliver_commands(); });
   }
 }
 
 void SimBus::acknowledge(std::uint64_t token) {
-  if (!is_up_ || happens(faults_.lose)) return;
+  if (!is_up_ || agenda_.happens(faults_.lose)) return;
   commands_.erase(token);
   deliver_commands();
 }
@@ -113,34 +108,17 @@ Result<bus::EventCopy> SimBus::event_copy() {
 }
 
 void SimBus::publish_event(std::int64_t position, bus::Message message, std::function<void(Result<void>)> done) {
-  if (!is_up_ || happens(faults_.lose))
-    return at(now_ + some_delay(), [done] { done(Error{ErrorCode::unavailable, "no answer", ""}); });
+  if (!is_up_ || agenda_.happens(faults_.lose))
+    return agenda_.in(some_delay(), [done] { done(Error{ErrorCode::unavailable, "no answer", ""}); });
   if (position != static_cast<std::int64_t>(events_.size()) + 1)
-    return at(now_ + some_delay(), [done] { done(Error{ErrorCode::conflict, "wrong last sequence", ""}); });
+    return agenda_.in(some_delay(), [done] { done(Error{ErrorCode::conflict, "wrong last sequence", ""}); });
   events_.push_back(message);
-  const bool answer_is_lost = happens(faults_.lose);
-  at(now_ + some_delay(), [done, answer_is_lost] {
+  const bool answer_is_lost = agenda_.happens(faults_.lose);
+  agenda_.in(some_delay(), [done, answer_is_lost] {
     if (answer_is_lost) done(Error{ErrorCode::unavailable, "no answer", ""});
     else done({});
   });
   publish(std::move(message));
-}
-
-bool SimBus::deliver(Time now) {
-  now_ = now;
-  bool any = false;
-  while (!due_.empty() && due_.begin()->first <= now) {
-    auto what = std::move(due_.begin()->second);
-    due_.erase(due_.begin());
-    what();
-    any = true;
-  }
-  return any;
-}
-
-std::optional<Time> SimBus::next_due() const {
-  if (due_.empty()) return std::nullopt;
-  return due_.begin()->first;
 }
 
 void SimBus::stop() { is_up_ = false; }

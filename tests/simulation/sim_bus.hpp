@@ -3,20 +3,15 @@
 // sequence. All of it by the seed.
 #pragma once
 
-#include <chrono>
 #include <deque>
 #include <functional>
-#include <list>
 #include <map>
-#include <random>
 #include <string>
 
 #include "actors/bus/bus.hpp"
+#include "tests/simulation/agenda.hpp"
 
 namespace luthier::simulation {
-
-using Random = std::mt19937_64;
-using Time = std::chrono::microseconds;  // virtual, since the start
 
 struct Faults {
   double lose = 0.02;    // of messages that are sent at most once
@@ -28,7 +23,7 @@ struct Faults {
 
 class SimBus final : public bus::Bus {
  public:
-  SimBus(Random& random, const Faults& faults) : random_(random), faults_(faults) {}
+  SimBus(Agenda& agenda, const Faults& faults) : agenda_(agenda), faults_(faults) {}
 
   void publish(bus::Message message) override;
   Result<std::unique_ptr<bus::Subscription>> subscribe(const std::string& subject, Handler handler) override;
@@ -42,34 +37,26 @@ class SimBus final : public bus::Bus {
   // A client's durable publish: stored at once, acknowledged by the return; false: the server is down.
   bool publish_command(bus::Message message);
 
-  // Runs what is due, in order of its time; returns whether there was any.
-  bool deliver(Time now);
-  std::optional<Time> next_due() const;
-
   // The server is gone: everything at most once is lost meanwhile, the rest fails. `lose_events`: it comes back without
   // the last of its event stream.
   void stop();
   void start(std::size_t lose_events);
 
+  void heal() { faults_ = {0, 0, Time{20'000}, 0, Time{20'000}}; }  // from now on nothing goes wrong
+
   const std::deque<bus::Message>& events() const { return events_; }
   std::size_t commands_waiting() const { return commands_.size(); }
 
  private:
-  struct Subscriber;
-  struct Consumer;
   struct Ended;
 
-  void at(Time due, std::function<void()> what);
   Time some_delay();
-  bool happens(double probability);
   void deliver_commands();
 
-  Random& random_;
+  Agenda& agenda_;
   Faults faults_;
-  Time now_{0};
   bool is_up_ = true;
   std::uint64_t next_id_ = 1;
-  std::multimap<Time, std::function<void()>> due_;
   std::map<std::uint64_t, std::pair<std::string, Handler>> subscribers_;
   struct Stored {
     bus::Message message;

@@ -1,0 +1,28 @@
+#include "actors/core/projector_actor.hpp"
+
+#include <caf/all.hpp>
+
+#include "actors/core/follow.hpp"
+#include "actors/core/messages.hpp"
+#include "projections/projections.hpp"
+
+namespace luthier::core {
+
+caf::behavior projector_actor(caf::event_based_actor* self, projections::Projections* projections, const log::EventLog* log,
+                              caf::actor log_actor) {
+  if (auto caught_up = projections->catch_up(*log); !caught_up) {
+    quit_with(self, caught_up.error());
+    return {};
+  }
+  self->send(log_actor, Follow{caf::actor_cast<caf::actor>(self), projections->position()});
+  return {[=](const Committed& committed) {
+    const auto& commit = *committed.commit;
+    // Whatever of it is known already was folded by the catch-up.
+    std::size_t first = 0;
+    while (first < commit.records.size() && commit.records[first].position <= projections->position()) ++first;
+    const auto applied = projections->apply(std::span(commit.records).subspan(first), std::span(commit.facts).subspan(first));
+    if (!applied) quit_with(self, applied.error());
+  }};
+}
+
+}  // namespace luthier::core

@@ -1,0 +1,35 @@
+// The checks of commands against the world, with the engine's own readers: a dataset is checked by the code that will train
+// on it, a memory need by the plan that will be followed.
+#pragma once
+
+#include <filesystem>
+
+#include "actors/blobs/blob_store.hpp"
+#include "actors/core/check.hpp"
+
+namespace luthier::node {
+
+class WorldChecker final : public core::Checker {
+ public:
+  // `scratch`: a directory for hard links to what is read.
+  WorldChecker(blobs::BlobStore store, std::filesystem::path scratch) : store_(std::move(store)), scratch_(std::move(scratch)) {}
+
+  Result<events::Command> check(const events::Request& request, const core::CheckContext& context) override;
+  Result<std::string> describe_model(const std::vector<events::File>& files) override;
+
+ private:
+  Result<events::Command> check_command(const events::CreateFileset& create) const;
+  Result<events::Command> check_command(const events::PutFile& put) const;
+  Result<events::Command> check_command(const events::CreateAdapter& create, const core::CheckContext& context) const;
+  Result<events::Command> check_command(const events::UpdateAdapter& update, const core::CheckContext& context) const;
+  Result<events::Command> check_command(const events::StartJob& start, const core::CheckContext& context) const;
+  Result<events::LoraShape> check_adapter(const core::CheckContext& context) const;
+  Result<events::File> stored(events::File file, const std::string& field) const;
+
+  blobs::BlobStore store_;
+  std::filesystem::path scratch_;
+};
+
+inline constexpr const char* engine_version = "0.1.0";
+
+}  // namespace luthier::node
