@@ -1,0 +1,59 @@
+#include "gpu/serve/embedder.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <string>
+
+namespace luthier::serve {
+namespace {
+
+constexpr std::int64_t rows_max = 128;
+
+}  // namespace
+
+Result<std::unique_ptr<Embedder>> Embedder::load(const std::filesystem::path& model, int threads) {
+  std::unique_ptr<Embedder> embedder(new Embedder);
+  auto tokenizer = text::Tokenizer::load(model);
+  if (!tokenizer) return tokenizer.error();
+  embedder->tokenizer_ = std::move(*tokenizer);
+  embedder->team_ = std::make_unique<Team>(threads > 0 ? threads : usable_processors());
+  auto network = Network::load(model, *embedder->team_, rows_max, 1, 0);
+  if (!network) return network.error();
+  embedder->network_ = std::move(*network);
+  return embedder;
+}
+
+Result<std::vector<float>> Embedder::embed(std::string_view text) {
+  const auto ids = tokenizer_.encode(text, true);
+  if (!ids) return ids.error();
+  const auto length = static_cast<std::int64_t>(ids->size());
+  if (length == 0) return invalid("the text has no tokens");
+  if (length > network_->context_max())
+    return Error{ErrorCode::limit, "the text has " + std::to_string(length) + " tokens; this model takes at most " +
+                 std::to_string(network_->context_max()), {}};
+  for (const std::int32_t id : *ids)
+    if (id < 0 || id >= network_->decoder().vocab_size)
+      return invalid("token " + std::to_string(id) + " is not in the vocabulary of " + std::to_string(network_->decoder().vocab_size));
+  auto cache = KvCache::allocate(network_->kv_shape(), blocks_for(length));
+  if (!cache) return cache.error();
+  std::vector<BlockId> blocks(static_cast<std::size_t>(blocks_for(length)));
+  std::iota(blocks.begin(), blocks.end(), 0);
+
+  std::vector<double> sum(static_cast<std::size_t>(network_->decoder().hidden_size));
+  for (std::int64_t begin = 0; begin < length; begin += rows_max) {
+    const auto count = std::min(rows_max, length - begin);
+    const BatchItem item{std::span(*ids).subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(count)), begin, length,
+                         blocks, nullptr, false};
+    network_->forward(std::span(&item, 1), *cache);
+    network_->finish_hidden();
+    for (std::int64_t row = 0; row < count; ++row)
+      std::ranges::transform(sum, network_->hidden(row), sum.begin(), std::plus<>());
+  }
+  const double norm = std::sqrt(std::inner_product(sum.begin(), sum.end(), sum.begin(), 0.0));
+  std::vector<float> out;
+  for (const double value : sum) out.push_back(norm > 0 ? static_cast<float>(value / norm) : 0.0F);
+  return out;
+}
+
+}  // namespace luthier::serve

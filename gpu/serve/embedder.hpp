@@ -1,0 +1,30 @@
+// Texts to vectors: the mean over all tokens of the last hidden states, L2-normalised.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "events/base/result.hpp"
+#include "gpu/serve/network.hpp"
+#include "gpu/text/tokenizer.hpp"
+
+namespace luthier::serve {
+
+// Used by one thread at a time.
+class Embedder {
+ public:
+  static Result<std::unique_ptr<Embedder>> load(const std::filesystem::path& model, int threads);
+
+  Result<std::vector<float>> embed(std::string_view text);
+
+ private:
+  Embedder() = default;
+  text::Tokenizer tokenizer_;
+  std::unique_ptr<Team> team_;
+  std::unique_ptr<Network> network_;
+};
+
+}  // namespace luthier::serve

@@ -1,0 +1,68 @@
+#include "gpu/serve/memory.hpp"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cstdint>
+#include <fstream>
+#include <limits>
+#include <string>
+#include <utility>
+
+namespace luthier::serve {
+namespace {
+
+std::string mebibytes(std::size_t bytes) { return std::to_string(bytes >> 20) + " MiB"; }
+
+}  // namespace
+
+std::size_t memory_available_bytes() {
+  std::ifstream info("/proc/meminfo");
+  std::string key;
+  std::size_t kibibytes = 0;
+  for (std::string rest; info >> key >> kibibytes; std::getline(info, rest))
+    if (key == "MemAvailable:") return kibibytes << 10;
+  return 0;
+}
+
+Result<Memory> Memory::allocate(std::size_t floats, std::string_view what) {
+  Memory memory;
+  if (floats == 0) return memory;
+  if (floats > std::numeric_limits<std::size_t>::max() / sizeof(float) / 2)
+    return Error{ErrorCode::out_of_memory, std::string(what) + " needs more memory than can be addressed", {}};
+  const std::size_t bytes = floats * sizeof(float);
+  const std::size_t available = memory_available_bytes();
+  const auto refused = [&] {
+    return Error{ErrorCode::out_of_memory,
+                 std::string(what) + " needs " + mebibytes(bytes) + ", but only " + mebibytes(available) + " are free", {}};
+  };
+  if (available != 0 && bytes > available) return refused();
+  void* at = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (at == MAP_FAILED) return refused();
+  ::madvise(at, bytes, MADV_HUGEPAGE);  // a wish: without it everything works, slower
+  memory.data_ = static_cast<float*>(at);
+  memory.floats_ = floats;
+  return memory;
+}
+
+Memory::Memory(Memory&& other) noexcept
+    : data_(std::exchange(other.data_, nullptr)), floats_(std::exchange(other.floats_, 0)) {}
+
+Memory& Memory::operator=(Memory&& other) noexcept {
+  std::swap(data_, other.data_);
+  std::swap(floats_, other.floats_);
+  return *this;
+}
+
+Memory::~Memory() {
+  if (data_ != nullptr) ::munmap(data_, bytes());
+}
+
+void release_pages(std::span<float> values) {
+  const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const auto begin = (reinterpret_cast<std::uintptr_t>(values.data()) + page - 1) / page * page;
+  const auto end = reinterpret_cast<std::uintptr_t>(values.data() + values.size()) / page * page;
+  if (begin < end) ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
+}
+
+}  // namespace luthier::serve

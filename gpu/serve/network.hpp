@@ -1,0 +1,54 @@
+// The decoder for serving: base weights once, packed; one forward pass over the rows of many requests with different
+// adapters, against the paged key-value cache.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "events/base/result.hpp"
+#include "gpu/checkpoint/decoder.hpp"
+#include "gpu/serve/kv_cache.hpp"
+#include "gpu/serve/lora.hpp"
+#include "gpu/serve/team.hpp"
+
+namespace luthier::serve {
+
+// The next tokens of one request: part of its prompt, or the one token that it has just generated.
+struct BatchItem {
+  std::span<const std::int32_t> tokens;
+  std::int64_t position = 0;         // of the first one; what comes before it is in the cache
+  std::int64_t sequence_length = 0;  // that scalings which depend on a length go by
+  std::span<const BlockId> blocks;   // of the whole sequence, with room for these tokens
+  const LoadedAdapter* adapter = nullptr;
+  bool wants_logits = false;         // of the last token
+};
+
+// Used by one thread at a time; the team's threads do the work.
+class Network {
+ public:
+  // `rows_max`: of one pass. `context_max`: the longest sequence.
+  static Result<std::unique_ptr<Network>> load(const std::filesystem::path& path, Team& team, std::int64_t rows_max,
+                                               std::int64_t logits_max, std::int64_t context_max);
+  ~Network();
+
+  const checkpoint::Decoder& decoder() const;
+  std::int64_t context_max() const;
+  KvShape kv_shape() const;
+
+  // Items with the same adapter must stand together. Afterwards logits(i) is item i's, if it wanted any.
+  void forward(std::span<const BatchItem> items, const KvCache& cache);
+  std::span<float> logits(std::size_t item);
+  // After the last norm; row i of the pass, counted over all items. Computed for all rows when it is asked for.
+  void finish_hidden();
+  std::span<const float> hidden(std::int64_t row) const;
+
+ private:
+  Network();
+  struct Parts;
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace luthier::serve

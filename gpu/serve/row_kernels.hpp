@@ -1,0 +1,36 @@
+// The arithmetic of serving, on a few rows at a time. Every function computes each output value with one fixed order of
+// operations that depends on neither the number of rows nor on who else is in the batch, so that a request's numbers are
+// bit for bit the same alone, in a batch of others, in any prefill chunk, and on any number of threads.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace luthier::serve {
+
+struct RowKernels {
+  const char* name;  // "avx512", "avx2", "portable"
+
+  // c[m][j] = beta * c[m][j] + scale * sum over i of a[m][i] * b[i][j], for j < width (16 or 32) and beta 0 or 1. The sum
+  // runs over i in order, one fused multiply-add each. c has room for whole widths.
+  void (*multiply)(const float* a, std::ptrdiff_t a_stride, std::int64_t rows, const float* b, std::ptrdiff_t b_stride,
+                   std::int64_t depth, int width, float scale, bool accumulate, float* c, std::ptrdiff_t c_stride);
+
+  // out = x / sqrt(mean(x^2) + epsilon) * weight. All three are readable up to a multiple of 16, with zeros there.
+  void (*rmsnorm)(const float* x, const float* weight, std::int64_t width, float epsilon, float* out);
+
+  // gate = silu(gate) * up; n is a multiple of 16.
+  void (*swiglu)(float* gate, const float* up, std::int64_t n);
+
+  // scores[0..count) become exp(score - max), scores[count..padded) zero; padded is a multiple of 16. Returns the sum.
+  float (*softmax)(float* scores, std::int64_t count, std::int64_t padded);
+
+  // The index of the largest value, the lowest one of equals; NaN never wins. n > 0.
+  std::int64_t (*argmax)(const float* x, std::int64_t n);
+};
+
+// The fastest ones that this processor has; "avx2" and "portable" can be asked for by name in tests (nullptr: not here).
+const RowKernels& row_kernels();
+const RowKernels* row_kernels(const char* name);
+
+}  // namespace luthier::serve

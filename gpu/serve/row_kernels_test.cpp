@@ -1,0 +1,125 @@
+#include "gpu/serve/row_kernels.hpp"
+
+#include <catch2/catch.hpp>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <random>
+#include <vector>
+
+#include "gpu/serve/panels.hpp"
+
+using namespace luthier::serve;
+
+namespace {
+
+std::vector<float> random_values(std::size_t count, unsigned seed) {
+  std::mt19937 random(seed);
+  std::normal_distribution<float> values(0, 1);
+  std::vector<float> out(count);
+  for (float& value : out) value = values(random);
+  return out;
+}
+
+std::vector<const RowKernels*> all_kernels() {
+  std::vector<const RowKernels*> out;
+  for (const char* name : {"portable", "avx2", "avx512"})
+    if (const auto* kernels = row_kernels(name)) out.push_back(kernels);
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("a row's product is the plain sum, for every number of rows and both widths") {
+  const std::int64_t depth = 77;
+  for (const auto* kernels : all_kernels())
+    for (const int width : {16, 32})
+      for (const std::int64_t rows : {1, 2, 3, 7, 12, 13, 25}) {
+        const std::int64_t a_stride = row_stride(depth), c_stride = width + 8;
+        const auto a = random_values(static_cast<std::size_t>(rows * a_stride), 1);
+        const auto b = random_values(static_cast<std::size_t>(depth * width), 2);
+        auto c = random_values(static_cast<std::size_t>(rows * c_stride), 3);
+        const auto before = c;
+        kernels->multiply(a.data(), a_stride, rows, b.data(), width, depth, width, 0.5F, true, c.data(), c_stride);
+        for (std::int64_t m = 0; m < rows; ++m)
+          for (std::int64_t j = 0; j < width; ++j) {
+            double sum = 0;
+            for (std::int64_t i = 0; i < depth; ++i) sum += double{a[static_cast<std::size_t>(m * a_stride + i)]} * b[static_cast<std::size_t>(i * width + j)];
+            const auto at = static_cast<std::size_t>(m * c_stride + j);
+            CHECK(c[at] == Approx(before[at] + 0.5 * sum).margin(1e-4));
+          }
+        for (std::int64_t m = 0; m < rows; ++m)  // nothing beside the result is touched
+          for (std::int64_t j = width; j < c_stride; ++j) CHECK(c[static_cast<std::size_t>(m * c_stride + j)] == before[static_cast<std::size_t>(m * c_stride + j)]);
+      }
+}
+
+TEST_CASE("a row's product is bit for bit the same alone and among others") {
+  const std::int64_t depth = 576, rows = 40, stride = row_stride(depth);
+  const auto a = random_values(static_cast<std::size_t>(rows * stride), 4);
+  const auto b = random_values(static_cast<std::size_t>(depth * 32), 5);
+  for (const auto* kernels : all_kernels()) {
+    std::vector<float> together(static_cast<std::size_t>(rows * 32));
+    kernels->multiply(a.data(), stride, rows, b.data(), 32, depth, 32, 1, false, together.data(), 32);
+    for (std::int64_t m = 0; m < rows; ++m) {
+      std::vector<float> alone(32);
+      kernels->multiply(a.data() + m * stride, stride, 1, b.data(), 32, depth, 32, 1, false, alone.data(), 32);
+      CHECK(std::memcmp(alone.data(), together.data() + m * 32, 32 * sizeof(float)) == 0);
+    }
+  }
+}
+
+TEST_CASE("softmax sums to one over the tokens that may be seen and is nothing beyond") {
+  for (const auto* kernels : all_kernels())
+    for (const std::int64_t count : {1, 5, 16, 33}) {
+      const std::int64_t padded = (count + 15) / 16 * 16;
+      const auto scores = random_values(static_cast<std::size_t>(padded), 6);
+      auto weights = scores;
+      for (auto& weight : weights) weight *= 20;
+      const auto scaled = weights;
+      const float sum = kernels->softmax(weights.data(), count, padded);
+      double expected_sum = 0, max = -1e9;
+      for (std::int64_t i = 0; i < count; ++i) max = std::max<double>(max, scaled[static_cast<std::size_t>(i)]);
+      for (std::int64_t i = 0; i < count; ++i) expected_sum += std::exp(scaled[static_cast<std::size_t>(i)] - max);
+      CHECK(sum == Approx(expected_sum).epsilon(1e-6));
+      for (std::int64_t i = 0; i < padded; ++i) {
+        // Beside the kernel there is the rounding of score - max, up to 4e-6 here.
+        const double expected = i < count ? std::exp(scaled[static_cast<std::size_t>(i)] - max) : 0.0;
+        CHECK(weights[static_cast<std::size_t>(i)] == Approx(expected).epsilon(2e-5).margin(2e-38));
+        if (i >= count) CHECK(weights[static_cast<std::size_t>(i)] == 0.0F);
+      }
+    }
+}
+
+TEST_CASE("norm and activation follow their formulas") {
+  for (const auto* kernels : all_kernels()) {
+    const std::int64_t width = 24;  // not a multiple of 16: the rest is zero
+    auto x = random_values(32, 7), weight = random_values(32, 8);
+    for (std::size_t i = 24; i < 32; ++i) x[i] = weight[i] = 0;
+    std::vector<float> out(32);
+    kernels->rmsnorm(x.data(), weight.data(), width, 1e-5F, out.data());
+    double squares = 0;
+    for (const float value : x) squares += double{value} * value;
+    for (std::size_t i = 0; i < 24; ++i)
+      CHECK(out[i] == Approx(x[i] / std::sqrt(squares / 24 + 1e-5) * weight[i]).epsilon(1e-5));
+
+    std::vector<float> gate{-200, -88, -20, -1, -0.0F, 0, 1, 3, 20, 87, 88, 200, 1e-20F, 5, -5, 0.5F}, up(16, 2);
+    const auto before = gate;
+    kernels->swiglu(gate.data(), up.data(), 16);
+    for (std::size_t i = 0; i < 16; ++i)
+      CHECK(gate[i] == Approx(2 * before[i] / (1 + std::exp(-double{before[i]}))).epsilon(2e-6).margin(1e-30));
+  }
+}
+
+TEST_CASE("the largest value wins, the lowest index among equals, never a NaN") {
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  for (const auto* kernels : all_kernels()) {
+    auto x = random_values(1000, 9);
+    x[700] = x[900] = 50;
+    x[3] = x[999] = nan;
+    CHECK(kernels->argmax(x.data(), 1000) == 700);
+    const std::vector<float> few{nan, -3, -2};
+    CHECK(kernels->argmax(few.data(), 3) == 2);
+    const std::vector<float> none(20, nan);
+    CHECK(kernels->argmax(none.data(), 20) == 0);
+  }
+}
