@@ -1,0 +1,36 @@
+#include <nlohmann/json.hpp>
+
+#include "events/base/file.hpp"
+#include "gpu/checkpoint/safetensors.hpp"
+
+namespace luthier::checkpoint {
+
+Result<void> write_safetensors(const std::filesystem::path& path, const std::map<std::string, TensorToWrite>& tensors,
+                               const std::map<std::string, std::string>& metadata) {
+  nlohmann::ordered_json header = nlohmann::ordered_json::object();
+  if (!metadata.empty()) header["__metadata__"] = metadata;
+  std::uint64_t at = 0;
+  for (const auto& [name, tensor] : tensors) {
+    const auto end = at + tensor.values.size_bytes();
+    header[name] = {{"dtype", "F32"}, {"shape", tensor.shape}, {"data_offsets", {at, end}}};
+    at = end;
+  }
+  std::string text;
+  try {
+    text = header.dump();
+  } catch (const nlohmann::json::exception&) {  // a name that is not UTF-8
+    return invalid(path.string() + ": a tensor's name is not UTF-8");
+  }
+  text.append((8 - text.size() % 8) % 8, ' ');  // the data is aligned for whoever maps it
+
+  auto file = DurableFile::create(path);
+  if (!file) return file.error();
+  const std::uint64_t length = text.size();
+  if (auto written = file->write(std::as_bytes(std::span(&length, 1))); !written) return written;
+  if (auto written = file->write(std::as_bytes(std::span(text))); !written) return written;
+  for (const auto& [name, tensor] : tensors)
+    if (auto written = file->write(std::as_bytes(tensor.values)); !written) return written;
+  return file->commit();
+}
+
+}  // namespace luthier::checkpoint
