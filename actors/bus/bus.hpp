@@ -60,7 +60,8 @@ class Bus {
   virtual Result<EventCopy> event_copy() = 0;
   // Stores the event of `position` as sequence `position`, only if the stream's last sequence is position - 1. Does not
   // block; `done` is called once, from a thread of the bus, also when the server is gone (unavailable) or the stream is
-  // at another sequence (conflict). In order of the calls.
+  // at another sequence (conflict). In order of the calls. A conflict may be an event of our own that arrived after we had
+  // given it up: only another hash in event_copy() tells of a second writer.
   virtual void publish_event(std::int64_t position, Message message, std::function<void(Result<void>)> done) = 0;
 
   virtual bool connected() const = 0;

@@ -121,20 +121,23 @@ Result<EventCopy> ensure_events_stream(jsCtx* jetstream, const NatsOptions& opti
   return copy;
 }
 
-Result<void> ensure_commands_consumer(jsCtx* jetstream, const NatsOptions& options, std::size_t credit, bool fresh) {
+Result<void> drop_commands_consumer(jsCtx* jetstream, const NatsOptions& options) {
   auto wait = waiting(options);
   jsErrCode code = static_cast<jsErrCode>(0);
-  if (fresh) {
-    const auto status = js_DeleteConsumer(jetstream, commands_stream, commands_consumer, &wait, &code);
-    if (status != NATS_OK && status != NATS_NOT_FOUND)
-      return jetstream_error(status, code, "replacing the consumer of commands");
-  } else {
-    jsConsumerInfo* raw = nullptr;
-    const auto status = js_GetConsumerInfo(&raw, jetstream, commands_stream, commands_consumer, &wait, &code);
-    const ConsumerInfo info(raw);
-    if (status == NATS_OK) return {};
-    if (status != NATS_NOT_FOUND) return jetstream_error(status, code, "looking for the consumer of commands");
-  }
+  const auto status = js_DeleteConsumer(jetstream, commands_stream, commands_consumer, &wait, &code);
+  if (status != NATS_OK && status != NATS_NOT_FOUND)
+    return jetstream_error(status, code, "replacing the consumer of commands");
+  return {};
+}
+
+Result<void> ensure_commands_consumer(jsCtx* jetstream, const NatsOptions& options, std::size_t credit) {
+  auto wait = waiting(options);
+  jsErrCode code = static_cast<jsErrCode>(0);
+  jsConsumerInfo* found = nullptr;
+  auto status = js_GetConsumerInfo(&found, jetstream, commands_stream, commands_consumer, &wait, &code);
+  const ConsumerInfo info(found);
+  if (status == NATS_OK) return {};
+  if (status != NATS_NOT_FOUND) return jetstream_error(status, code, "looking for the consumer of commands");
   jsConsumerConfig wanted;
   jsConsumerConfig_Init(&wanted);
   wanted.Durable = commands_consumer;
@@ -145,7 +148,7 @@ Result<void> ensure_commands_consumer(jsCtx* jetstream, const NatsOptions& optio
   wanted.MaxAckPending = static_cast<std::int64_t>(credit);
   wanted.MaxDeliver = -1;  // an end to redelivery would leave the command in the work queue for ever
   jsConsumerInfo* raw = nullptr;
-  const auto status = js_AddConsumer(&raw, jetstream, commands_stream, &wanted, &wait, &code);
+  status = js_AddConsumer(&raw, jetstream, commands_stream, &wanted, &wait, &code);
   const ConsumerInfo made(raw);
   if (status != NATS_OK) return jetstream_error(status, code, "making the consumer of commands");
   return {};

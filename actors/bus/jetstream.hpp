@@ -20,9 +20,10 @@ inline constexpr const char* deliver_subject = "luthier.internal.intake";
 Result<void> ensure_commands_stream(jsCtx* jetstream, const NatsOptions& options);
 Result<EventCopy> ensure_events_stream(jsCtx* jetstream, const NatsOptions& options);
 
-// `fresh`: in place of the one that is there, so that what it had delivered, and nobody has acknowledged, comes at once
-// and not after its time-out.
-Result<void> ensure_commands_consumer(jsCtx* jetstream, const NatsOptions& options, std::size_t credit, bool fresh);
+// What the consumer had delivered, and nobody has acknowledged, comes at once from the next one, and not after its
+// time-out. Nothing is delivered in between: whoever listens already would hear from both.
+Result<void> drop_commands_consumer(jsCtx* jetstream, const NatsOptions& options);
+Result<void> ensure_commands_consumer(jsCtx* jetstream, const NatsOptions& options, std::size_t credit);
 
 // The server's answer to a publish into a stream: the sequence that the message has got. conflict: the stream is at
 // another sequence; limit: it is full.

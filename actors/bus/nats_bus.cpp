@@ -58,7 +58,8 @@ struct NatsBus::Parts {
   Result<void> send(const Message& message) const;
   void on_event_answer(natsMsg* answer);
   void look_after_loop();
-  Result<void> ensure_consumer(bool fresh);
+  Result<void> drop_consumer();
+  Result<void> ensure_consumer(std::size_t credit);
   void kick();
 
   const NatsOptions options;
@@ -234,6 +235,8 @@ Result<std::unique_ptr<Subscription>> NatsBus::consume_commands(std::size_t cred
                                                                 std::function<void(Delivery)> handler) {
   if (credit == 0) return invalid("a consumer of commands needs a credit of at least 1", "credit");
   auto intake = std::make_shared<CommandIntake>(credit);
+  const std::lock_guard lock(parts_->streams->mutex);
+  if (auto dropped = parts_->drop_consumer(); !dropped) return dropped.error();
   auto inner = parts_->connection->subscribe(deliver_subject, [intake, handler = std::move(handler)](natsMsg* raw) {
     Delivery delivery;
     delivery.message = from_nats(raw);
@@ -244,15 +247,11 @@ Result<std::unique_ptr<Subscription>> NatsBus::consume_commands(std::size_t cred
   });
   if (!inner) return inner.error();
   {
-    const std::lock_guard lock(parts_->intake_mutex);
+    const std::lock_guard taking(parts_->intake_mutex);
     parts_->intake = std::move(intake);
   }
-  const std::lock_guard lock(parts_->streams->mutex);
+  if (auto made = parts_->ensure_consumer(credit); !made) return made.error();
   parts_->streams->credit = credit;
-  if (auto made = parts_->ensure_consumer(true); !made) {
-    parts_->streams->credit = 0;
-    return made.error();
-  }
   auto end = [streams = parts_->streams] {
     const std::lock_guard ending(streams->mutex);
     streams->credit = 0;
@@ -268,11 +267,15 @@ Result<EventCopy> NatsBus::event_copy() {
   return ensure_events_stream(parts_->connection->jetstream(), parts_->options);
 }
 
-Result<void> NatsBus::Parts::ensure_consumer(bool fresh) {
+Result<void> NatsBus::Parts::drop_consumer() {
   if (!connection->connected()) return disconnected_error();
+  return drop_commands_consumer(connection->jetstream(), options);
+}
+
+Result<void> NatsBus::Parts::ensure_consumer(std::size_t credit) {
   auto* jetstream = connection->jetstream();
   if (auto made = ensure_commands_stream(jetstream, options); !made) return made;
-  return ensure_commands_consumer(jetstream, options, streams->credit, fresh);
+  return ensure_commands_consumer(jetstream, options, credit);
 }
 
 void NatsBus::Parts::kick() {
@@ -293,7 +296,7 @@ void NatsBus::Parts::look_after_loop() {
     Result<void> looked;
     {
       const std::lock_guard held(streams->mutex);
-      if (streams->credit > 0 && connection->connected()) looked = ensure_consumer(false);
+      if (streams->credit > 0 && connection->connected()) looked = ensure_consumer(streams->credit);
     }
     warn_once(last_trouble, looked ? std::string() : looked.error().message);
     lock.lock();

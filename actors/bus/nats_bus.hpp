@@ -31,7 +31,7 @@ struct NatsOptions {
   std::size_t outgoing_bytes_max = 64 << 20;
   std::size_t events_in_flight_max = 4096;
   std::int64_t commands_max = 100'000;              // in the durable intake; more are refused
-  std::int64_t commands_bytes_max = 256 << 20;
+  std::int64_t commands_bytes_max = 64 << 20;
   std::int64_t command_bytes_max = 1 << 20;
   std::int64_t events_bytes_max = -1;               // of the copy of the log; -1: no bound, the log keeps all anyway
 };
