@@ -1,0 +1,56 @@
+// Where the matrices of an adapter lie in one flat array, and which linear layers they belong to.
+//
+// Linear layers that read the same input (q, k and v; gate and up) form a group whose A matrices are stacked, so that A x
+// is one product for all of them, and so is their gradient. Parameters, gradients and moments share this layout.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "events/base/result.hpp"
+#include "gpu/checkpoint/adapter.hpp"
+
+namespace luthier::model {
+
+enum class Site { qkv, o, gate_up, down };
+inline constexpr std::size_t sites_count = 4;
+
+struct LoraMember {
+  std::size_t module = 0;   // index among the adapter's modules
+  std::size_t part = 0;     // which linear layer of the group
+  std::int64_t first = 0;   // its first row in the stacked A
+  std::int64_t r = 0;
+  float scale = 0;
+  std::size_t b_offset = 0;  // [out, r]
+};
+
+struct LoraGroup {
+  std::int64_t rank = 0;     // of all members together; 0: nothing here is adapted
+  std::size_t a_offset = 0;  // [rank, in]
+  std::vector<LoraMember> members;
+};
+
+struct LoraLayout {
+  std::vector<std::array<LoraGroup, sites_count>> layers;
+  LoraGroup head;
+  std::size_t floats = 0;
+
+  const LoraGroup& at(std::size_t layer, Site site) const { return layers[layer][static_cast<std::size_t>(site)]; }
+  bool adapts(std::size_t layer) const;
+};
+
+// Refuses a module that this network does not have, by name.
+Result<LoraLayout> lay_out_lora(const checkpoint::Decoder& decoder, std::span<const checkpoint::LoraModule> modules);
+
+// Widths of the linear layers of a group, in their order: its input, and each part's output.
+struct SiteShape {
+  std::int64_t in = 0;
+  std::vector<std::int64_t> outs;
+  std::vector<const char*> names;  // "self_attn.q_proj" …
+  bool bias = false;
+};
+SiteShape site_shape(const checkpoint::Decoder& decoder, Site site);
+
+}  // namespace luthier::model

@@ -1,0 +1,134 @@
+#include "gpu/model/projection.hpp"
+
+#include <algorithm>
+
+#include "gpu/kernels/bias.hpp"
+#include "gpu/kernels/gemm.hpp"
+#include "gpu/kernels/random.hpp"
+#include "gpu/kernels/reduce.hpp"
+
+namespace luthier::model {
+namespace {
+
+using kernels::gemm;
+using kernels::Transpose;
+
+// Parts whose weights lie one after the other in memory are one product.
+struct Run {
+  std::int64_t first, out;
+  const float* weight;
+  float* weight_gradient;
+};
+
+std::vector<Run> runs_of(const Projection& p) {
+  std::vector<Run> runs;
+  for (const LinearPart& part : p.parts) {
+    const bool continues =
+        !runs.empty() && part.weight == runs.back().weight + runs.back().out * p.in &&
+        (part.weight_gradient == nullptr) == (runs.back().weight_gradient == nullptr) &&
+        (part.weight_gradient == nullptr || part.weight_gradient == runs.back().weight_gradient + runs.back().out * p.in);
+    if (continues)
+      runs.back().out += part.out;
+    else
+      runs.push_back({part.first, part.out, part.weight, part.weight_gradient});
+  }
+  return runs;
+}
+
+Dropout of_part(Dropout dropout, const LowRankPart& low) {
+  dropout.stream += static_cast<std::uint64_t>(low.part);
+  return dropout;
+}
+
+void drop(const Dropout& dropout, std::int64_t count, const float* x, float* y) {
+  kernels::dropout(count, dropout.rate, dropout.seed, dropout.stream, x, y);
+}
+
+void shrink(const Projection& p, std::int64_t rows, const float* x, float* shrunk, const Dropout& dropout,
+            const ProjectionScratch& scratch) {
+  if (dropout.rate == 0)
+    return gemm(Transpose::no, Transpose::yes, rows, p.rank, p.in, 1, x, p.in, p.a, p.in, 0, shrunk, p.rank);
+  for (const LowRankPart& low : p.low_rank) {
+    drop(of_part(dropout, low), rows * p.in, x, scratch.dropped);
+    gemm(Transpose::no, Transpose::yes, rows, low.r, p.in, 1, scratch.dropped, p.in, p.a + low.first * p.in, p.in, 0,
+         shrunk + low.first, p.rank);
+  }
+}
+
+// scratch.low_rank = scale * dy B for every adapter, side by side as in x A^T.
+void shrink_gradient(const Projection& p, std::int64_t rows, const float* dy, float* shrunk_gradient) {
+  for (const LowRankPart& low : p.low_rank) {
+    const LinearPart& part = p.parts[static_cast<std::size_t>(low.part)];
+    gemm(Transpose::no, Transpose::no, rows, low.r, part.out, low.scale, dy + part.first, p.out, low.b, low.r, 0,
+         shrunk_gradient + low.first, p.rank);
+  }
+}
+
+void low_rank_backward(const Projection& p, std::int64_t rows, const float* x, const float* shrunk, const float* dy, float* dx,
+                       const Dropout& dropout, const ProjectionScratch& scratch) {
+  for (const LowRankPart& low : p.low_rank) {
+    if (!low.b_gradient) continue;
+    const LinearPart& part = p.parts[static_cast<std::size_t>(low.part)];
+    gemm(Transpose::yes, Transpose::no, part.out, low.r, rows, low.scale, dy + part.first, p.out, shrunk + low.first, p.rank, 1,
+         low.b_gradient, low.r);
+  }
+  shrink_gradient(p, rows, dy, scratch.low_rank);
+  if (dropout.rate == 0) {
+    if (p.a_gradient)
+      gemm(Transpose::yes, Transpose::no, p.rank, p.in, rows, 1, scratch.low_rank, p.rank, x, p.in, 1, p.a_gradient, p.in);
+    if (dx) gemm(Transpose::no, Transpose::no, rows, p.in, p.rank, 1, scratch.low_rank, p.rank, p.a, p.in, 1, dx, p.in);
+    return;
+  }
+  for (const LowRankPart& low : p.low_rank) {
+    const float* gradient = scratch.low_rank + low.first;
+    const Dropout mask = of_part(dropout, low);
+    if (p.a_gradient) {
+      drop(mask, rows * p.in, x, scratch.dropped);
+      gemm(Transpose::yes, Transpose::no, low.r, p.in, rows, 1, gradient, p.rank, scratch.dropped, p.in, 1,
+           p.a_gradient + low.first * p.in, p.in);
+    }
+    if (!dx) continue;
+    gemm(Transpose::no, Transpose::no, rows, p.in, low.r, 1, gradient, p.rank, p.a + low.first * p.in, p.in, 0,
+         scratch.dropped, p.in);
+    drop(mask, rows * p.in, scratch.dropped, scratch.dropped);
+    kernels::add(rows * p.in, scratch.dropped, dx);
+  }
+}
+
+}  // namespace
+
+bool Projection::trains() const {
+  return a_gradient != nullptr ||
+         std::any_of(parts.begin(), parts.end(), [](const LinearPart& part) { return part.weight_gradient != nullptr; });
+}
+
+void project(const Projection& p, std::int64_t rows, const float* x, float beta, float* y, float* shrunk,
+             const Dropout& dropout, const ProjectionScratch& scratch) {
+  for (const Run& run : runs_of(p))
+    gemm(Transpose::no, Transpose::yes, rows, run.out, p.in, 1, x, p.in, run.weight, p.in, beta, y + run.first, p.out);
+  for (const LinearPart& part : p.parts)
+    if (part.bias) kernels::add_bias(rows, part.out, part.bias, y + part.first, p.out);
+  if (p.rank == 0) return;
+  shrink(p, rows, x, shrunk, dropout, scratch);
+  for (const LowRankPart& low : p.low_rank) {
+    const LinearPart& part = p.parts[static_cast<std::size_t>(low.part)];
+    gemm(Transpose::no, Transpose::yes, rows, part.out, low.r, low.scale, shrunk + low.first, p.rank, low.b, low.r, 1,
+         y + part.first, p.out);
+  }
+}
+
+void project_backward(const Projection& p, std::int64_t rows, const float* x, const float* shrunk, const float* dy, float* dx,
+                      const Dropout& dropout, const ProjectionScratch& scratch) {
+  float beta = 0;
+  for (const Run& run : runs_of(p)) {
+    if (run.weight_gradient)
+      gemm(Transpose::yes, Transpose::no, run.out, p.in, rows, 1, dy + run.first, p.out, x, p.in, 1, run.weight_gradient, p.in);
+    if (dx) gemm(Transpose::no, Transpose::no, rows, p.in, run.out, 1, dy + run.first, p.out, run.weight, p.in, beta, dx, p.in);
+    beta = 1;
+  }
+  for (const LinearPart& part : p.parts)
+    if (part.bias_gradient) kernels::bias_backward(rows, part.out, dy + part.first, p.out, part.bias_gradient);
+  if (p.rank > 0) low_rank_backward(p, rows, x, shrunk, dy, dx, dropout, scratch);
+}
+
+}  // namespace luthier::model

@@ -1,0 +1,62 @@
+// Linear layers that read the same input, with their adapters: y = x W^T + bias + scale * (x A^T) B^T.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+namespace luthier::model {
+
+struct LinearPart {
+  std::int64_t out = 0;
+  std::int64_t first = 0;            // its first column in the group's output
+  const float* weight = nullptr;     // [out, in]
+  const float* bias = nullptr;       // [out]; nullptr: none
+  float* weight_gradient = nullptr;  // added to; nullptr: frozen
+  float* bias_gradient = nullptr;
+};
+
+struct LowRankPart {
+  std::int64_t part = 0;
+  std::int64_t first = 0;  // its first column in the group's x A^T
+  std::int64_t r = 0;
+  float scale = 0;
+  const float* b = nullptr;     // [out, r]
+  float* b_gradient = nullptr;  // added to; nullptr: frozen
+};
+
+struct Projection {
+  std::int64_t in = 0, out = 0;  // out: of all parts together
+  std::vector<LinearPart> parts;
+
+  std::int64_t rank = 0;         // of all adapters together
+  const float* a = nullptr;      // [rank, in]
+  float* a_gradient = nullptr;
+  std::vector<LowRankPart> low_rank;
+
+  bool trains() const;
+};
+
+// Dropout on the adapters' input, each adapter with a mask of its own, as PEFT has it.
+struct Dropout {
+  double rate = 0;
+  std::uint64_t seed = 0;
+  std::uint64_t stream = 0;  // of this pass and group; part p of the group takes stream + p
+};
+
+// What projections need besides their operands; all may be shared by all projections of a network.
+struct ProjectionScratch {
+  float* low_rank = nullptr;  // [rows, largest rank]
+  float* dropped = nullptr;   // [rows, largest in], only with dropout
+};
+
+// y: [rows, out] with leading dimension out; x: [rows, in]. beta 1 adds to y. `shrunk`: [rows, rank], x A^T, kept for the
+// backward pass.
+void project(const Projection& p, std::int64_t rows, const float* x, float beta, float* y, float* shrunk,
+             const Dropout& dropout, const ProjectionScratch& scratch);
+
+// dx: [rows, in], overwritten; nullptr: nothing below needs it. Adds to the gradients of whatever is not frozen.
+// The frozen weights' own gradient is never formed, and what belongs to an adapter is always as narrow as its rank.
+void project_backward(const Projection& p, std::int64_t rows, const float* x, const float* shrunk, const float* dy, float* dx,
+                      const Dropout& dropout, const ProjectionScratch& scratch);
+
+}  // namespace luthier::model

@@ -1,0 +1,117 @@
+#include "gpu/model/trainable.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "gpu/checkpoint/memory.hpp"
+#include "gpu/kernels/reduce.hpp"
+
+namespace luthier::model {
+namespace {
+
+// The parameter at `offset` of an array of values, which arrays of gradients and moments of the same layout follow.
+Parameter parameter_at(std::string name, std::vector<std::int64_t> shape, float* values, std::size_t offset,
+                       std::size_t floats, Keep keep) {
+  Parameter p{.name = std::move(name), .shape = std::move(shape)};
+  p.count = p.shape[0] * p.shape[1];
+  p.value = values + offset;
+  if (keep != Keep::values) p.gradient = values + floats + offset;
+  if (keep == Keep::gradients_and_moments) {
+    p.moment1 = values + 2 * floats + offset;
+    p.moment2 = values + 3 * floats + offset;
+  }
+  return p;
+}
+
+std::size_t arrays_of(Keep keep) {
+  switch (keep) {
+    case Keep::values: return 1;
+    case Keep::gradients: return 2;
+    case Keep::gradients_and_moments: return 4;
+  }
+  return 0;
+}
+
+void move_tensor(checkpoint::Tensor& tensor, float* to) {
+  std::copy(tensor.values.begin(), tensor.values.end(), to);
+  tensor.values = {to, tensor.values.size()};
+}
+
+Result<std::shared_ptr<checkpoint::Weights>> like(const checkpoint::Decoder& decoder) {
+  auto weights = checkpoint::Weights::allocate(checkpoint::weight_shapes(decoder));
+  if (!weights) return weights.error();
+  return std::make_shared<checkpoint::Weights>(std::move(*weights));
+}
+
+}  // namespace
+
+Result<Trainable> Trainable::full(const checkpoint::Decoder& decoder, checkpoint::Weights& weights, Keep keep) {
+  Trainable t;
+  for (auto* array : {&t.gradients_, &t.moment1_, &t.moment2_}) {
+    if (keep == Keep::values || (keep == Keep::gradients && array != &t.gradients_)) continue;
+    auto allocated = like(decoder);
+    if (!allocated) return allocated.error();
+    *array = std::move(*allocated);
+    t.bytes_ += (*array)->bytes();
+  }
+  const auto in = [](const std::shared_ptr<checkpoint::Weights>& array, const std::string& name) {
+    return array ? array->find(name)->values.data() : nullptr;
+  };
+  for (const auto& [name, shape] : checkpoint::weight_shapes(decoder)) {
+    const checkpoint::Tensor* tensor = weights.find(name);
+    if (!tensor) return Error{ErrorCode::corrupt, "the checkpoint has no tensor " + name, name};
+    t.parameters_.push_back({name, shape, static_cast<std::int64_t>(tensor->values.size()), tensor->values.data(),
+                             in(t.gradients_, name), in(t.moment1_, name), in(t.moment2_, name), shape.size() > 1});
+  }
+  return t;
+}
+
+Result<Trainable> Trainable::lora(const checkpoint::Decoder& decoder, checkpoint::Adapter& adapter, Keep keep) {
+  auto layout = lay_out_lora(decoder, adapter.modules);
+  if (!layout) return layout.error();
+  Trainable t;
+  t.lora_ = std::make_shared<LoraLayout>(std::move(*layout));
+  const std::size_t floats = t.lora_->floats;
+  auto memory = checkpoint::allocate_floats(arrays_of(keep) * floats, "the adapter's training state");
+  if (!memory) return memory.error();
+  t.lora_memory_ = std::move(*memory);
+  t.bytes_ = arrays_of(keep) * floats * sizeof(float);
+  float* values = t.lora_memory_.get();
+  if (keep != Keep::values) t.lora_gradients_ = values + floats;
+
+  const auto add_group = [&](const LoraGroup& group) {
+    for (const LoraMember& member : group.members) {
+      auto& module = adapter.modules[member.module];
+      const auto in = static_cast<std::size_t>(module.a.shape[1]);
+      const std::size_t a = group.a_offset + static_cast<std::size_t>(member.first) * in;
+      move_tensor(module.a, values + a);
+      move_tensor(module.b, values + member.b_offset);
+      const std::string name = "base_model.model." + module.name;
+      t.parameters_.push_back(parameter_at(name + ".lora_A.weight", module.a.shape, values, a, floats, keep));
+      t.parameters_.push_back(parameter_at(name + ".lora_B.weight", module.b.shape, values, member.b_offset, floats, keep));
+    }
+  };
+  for (const auto& layer : t.lora_->layers)
+    for (const LoraGroup& group : layer) add_group(group);
+  add_group(t.lora_->head);
+  adapter.memory = t.lora_memory_;
+  return t;
+}
+
+Result<Network> Trainable::bind(const checkpoint::Decoder& decoder, const checkpoint::Weights& weights) const {
+  return model::bind(decoder, {&weights, gradients_.get(), lora_.get(), lora_memory_.get(), lora_gradients_});
+}
+
+void Trainable::zero_gradients() {
+  for (const Parameter& p : parameters_)
+    if (p.gradient) std::memset(p.gradient, 0, static_cast<std::size_t>(p.count) * sizeof(float));
+}
+
+double Trainable::gradient_norm() const {
+  double total = 0;
+  for (const Parameter& p : parameters_) total += kernels::sum_of_squares(p.count, p.gradient);
+  return std::sqrt(total);
+}
+
+}  // namespace luthier::model
