@@ -16,6 +16,15 @@ namespace luthier::text {
 
 using TokenId = std::int32_t;
 
+// A token and the bytes [begin, end) of the text that it came from; empty for what the post-processor added. Tokens that
+// share a character all have the whole character.
+struct PlacedToken {
+  TokenId id;
+  std::uint32_t begin, end;
+};
+
+class DecodeStream;
+
 // Immutable once loaded and safe to use from many threads.
 class Tokenizer {
  public:
@@ -25,9 +34,11 @@ class Tokenizer {
 
   // add_special: what the post-processor adds (BOS …). The text's own special tokens are recognised in either case.
   Result<std::vector<TokenId>> encode(std::string_view text, bool add_special) const;
+  Result<std::vector<PlacedToken>> encode_placed(std::string_view text, bool add_special) const;
+  // Ids that are no token are left out.
   std::string decode(std::span<const TokenId> ids, bool skip_special) const;
 
-  std::int64_t vocab_size() const;
+  std::int64_t vocab_size() const;  // one more than the highest id
   std::optional<TokenId> token_to_id(std::string_view token) const;
   std::optional<TokenId> bos() const;
   std::optional<TokenId> eos() const;
@@ -35,6 +46,8 @@ class Tokenizer {
 
   // The chat template's source (Jinja), empty when the model has none.
   const std::string& chat_template() const;
+  // A model may have several: "default", "tool_use" … Empty when there is none of that name.
+  const std::string& chat_template(const std::string& name) const;
   // Strings that a template may name: "bos_token", "eos_token", "pad_token", "unk_token"; empty when absent.
   std::string special_token(std::string_view name) const;
 
@@ -45,21 +58,27 @@ class Tokenizer {
  private:
   friend class StreamDecoder;
   struct Model;
+  Result<std::vector<PlacedToken>> encode_any(std::string_view text, bool add_special, bool placed) const;
+  // The token that an id shows as; none for unknown ids and, if asked, for special tokens.
+  std::optional<std::string_view> shown(TokenId id, bool skip_special) const;
+
   std::shared_ptr<const Model> model_;
 };
 
 // Decodes one id at a time without ever showing half of a UTF-8 character.
 class StreamDecoder {
  public:
-  StreamDecoder(Tokenizer tokenizer, bool skip_special) : tokenizer_(std::move(tokenizer)), skip_special_(skip_special) {}
+  StreamDecoder(Tokenizer tokenizer, bool skip_special);
+  StreamDecoder(StreamDecoder&&) noexcept;
+  StreamDecoder& operator=(StreamDecoder&&) noexcept;
+  ~StreamDecoder();
   std::string push(TokenId id);  // what can be shown now; may be empty
-  std::string finish();          // what was held back
+  std::string finish();          // what was held back; all pieces joined are what decode() gives
 
  private:
   Tokenizer tokenizer_;
   bool skip_special_;
-  std::string held_;
-  std::vector<TokenId> seen_;
+  std::unique_ptr<DecodeStream> stream_;
 };
 
 }  // namespace luthier::text
