@@ -15,6 +15,9 @@
 
 namespace luthier::blobs {
 
+class IncomingFile;
+struct ChunkList;
+
 struct Blob {
   std::string digest;
   std::int64_t size = 0;
@@ -43,6 +46,7 @@ class BlobStore {
 
  private:
   explicit BlobStore(std::filesystem::path directory) : directory_(std::move(directory)) {}
+  Result<Blob> keep(IncomingFile incoming, const ChunkList& chunks) const;
   std::filesystem::path directory_;
 };
 

@@ -1,0 +1,215 @@
+#include "actors/blobs/blob_store.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "actors/blobs/chunk_list.hpp"
+#include "actors/blobs/descriptor.hpp"
+#include "actors/blobs/digest.hpp"
+#include "actors/blobs/incoming_file.hpp"
+#include "events/base/file.hpp"
+
+namespace luthier::blobs {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr std::size_t chunk_list_bytes_max = 64 << 20;  // enough for a blob of 4 TiB
+
+fs::path chunks_path(const fs::path& blob) { return blob.string() + ".chunks"; }
+
+std::string short_name(const std::string& digest) { return "blob " + digest.substr(0, 12) + "…"; }
+
+Error corrupt_blob(const std::string& digest, std::int64_t chunk) {
+  return {ErrorCode::corrupt,
+          short_name(digest) + " is damaged in chunk " + std::to_string(chunk) + " (bytes from " +
+              std::to_string(chunk * chunk_bytes) + "): store the file again",
+          {}};
+}
+
+Result<Descriptor> open_regular(const fs::path& file, std::int64_t* size) {
+  Descriptor opened(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (!opened) return file_error(file, errno);
+  struct stat status {};
+  if (::fstat(opened.get(), &status) != 0) return file_error(file, errno);
+  if (!S_ISREG(status.st_mode)) return invalid(file.string() + ": is not a regular file");
+  *size = status.st_size;
+  return opened;
+}
+
+Result<std::size_t> read_some(int descriptor, const fs::path& file, char* buffer, std::size_t size) {
+  while (true) {
+    const auto got = ::read(descriptor, buffer, size);
+    if (got >= 0) return static_cast<std::size_t>(got);
+    if (errno != EINTR) return file_error(file, errno);
+  }
+}
+
+// Exactly `length` bytes, or what is there up to the end.
+Result<std::string> read_at(int descriptor, const fs::path& file, std::int64_t offset, std::int64_t length) {
+  std::string bytes(static_cast<std::size_t>(length), '\0');
+  std::size_t filled = 0;
+  while (filled < bytes.size()) {
+    const auto got = ::pread(descriptor, bytes.data() + filled, bytes.size() - filled, offset + static_cast<off_t>(filled));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return file_error(file, errno);
+    if (got == 0) break;
+    filled += static_cast<std::size_t>(got);
+  }
+  bytes.resize(filled);
+  return bytes;
+}
+
+// The digests of what is on disk now.
+Result<ChunkList> digest_file(const fs::path& file) {
+  std::int64_t size = 0;
+  auto opened = open_regular(file, &size);
+  if (!opened) return opened.error();
+  ChunkedDigest digest;
+  std::string buffer(1 << 20, '\0');
+  while (true) {
+    const auto got = read_some(opened->get(), file, buffer.data(), buffer.size());
+    if (!got) return got.error();
+    if (*got == 0) break;
+    digest.update({buffer.data(), *got});
+  }
+  return digest.finish();
+}
+
+// The chunks of a blob that is there. A lost or damaged list is made again, if the blob itself is what it should be.
+Result<ChunkList> chunks_of(const std::string& digest, const fs::path& blob) {
+  if (auto text = read_text(chunks_path(blob), chunk_list_bytes_max))
+    if (auto chunks = decode_chunks(*text); chunks && chunks->blob == digest) return chunks;
+  auto now = digest_file(blob);
+  if (!now) return now.error();
+  if (now->blob != digest) return Error{ErrorCode::corrupt, short_name(digest) + " is damaged: store the file again", {}};
+  if (auto written = write_file_durably(chunks_path(blob), encode(*now), 0444); !written) return written.error();
+  return now;
+}
+
+}  // namespace
+
+Result<BlobStore> BlobStore::open(const fs::path& directory) {
+  for (const auto& made : {directory / "sha256", directory / "incoming"}) {
+    std::error_code error;
+    fs::create_directories(made, error);
+    if (error) return file_error(made, error.value());
+  }
+  remove_abandoned(directory / "incoming");
+  return BlobStore(directory);
+}
+
+fs::path BlobStore::path_of(const std::string& digest) const {
+  if (!is_digest(digest)) return directory_ / "sha256" / "none";
+  return directory_ / "sha256" / digest.substr(0, 2) / digest;
+}
+
+Result<Blob> BlobStore::put_file(const fs::path& file) const {
+  std::int64_t size = 0;
+  auto opened = open_regular(file, &size);
+  if (!opened) return opened.error();
+  // One byte more than the size now: a file that grows while it is read is refused, not stored in part.
+  return put([&](char* buffer, std::size_t room) { return read_some(opened->get(), file, buffer, room); }, {}, size);
+}
+
+Result<Blob> BlobStore::put(const std::function<Result<std::size_t>(char* buffer, std::size_t size)>& read,
+                            const std::string& expected_digest, std::int64_t bytes_max) const {
+  if (!expected_digest.empty() && !is_digest(expected_digest))
+    return invalid("a digest has 64 lower-case hexadecimal digits", "digest");
+  auto incoming = IncomingFile::create(directory_ / "incoming");
+  if (!incoming) return incoming.error();
+  ChunkedDigest digests;
+  std::string buffer(1 << 20, '\0');
+  std::int64_t size = 0;
+  while (true) {
+    const auto got = read(buffer.data(), buffer.size());
+    if (!got) return got.error();
+    if (*got == 0) break;
+    size += static_cast<std::int64_t>(*got);
+    if (size > bytes_max)
+      return Error{ErrorCode::limit, "the file has more than the " + std::to_string(bytes_max) + " bytes that it may have", {}};
+    digests.update({buffer.data(), *got});
+    if (auto written = incoming->write({buffer.data(), *got}); !written) return written.error();
+  }
+  const auto chunks = digests.finish();
+  if (!expected_digest.empty() && chunks.blob != expected_digest)
+    return invalid("the bytes have the digest " + chunks.blob + ", not " + expected_digest + ": send the file again", "digest");
+  return keep(std::move(*incoming), chunks);
+}
+
+Result<Blob> BlobStore::keep(IncomingFile incoming, const ChunkList& chunks) const {
+  const auto& digest = chunks.blob;
+  const auto target = path_of(digest);
+  const Blob blob{digest, chunks.size};
+  // A blob that is there already keeps its file, which filesets link to; a damaged one is replaced.
+  if (const auto present = find(digest); present && *present && verify(digest)) return blob;
+  std::error_code error;
+  if (fs::create_directory(target.parent_path(), error) && !error) {
+    if (auto synced = sync_directory(target.parent_path().parent_path()); !synced) return synced.error();
+  }
+  if (error) return file_error(target.parent_path(), error.value());
+  // The list first: the blob's own name is the moment when it is there.
+  if (auto written = write_file_durably(chunks_path(target), encode(chunks), 0444); !written) return written.error();
+  if (auto published = incoming.publish(target); !published) return published.error();
+  return blob;
+}
+
+Result<std::optional<Blob>> BlobStore::find(const std::string& digest) const {
+  if (!is_digest(digest)) return invalid("a digest has 64 lower-case hexadecimal digits", "digest");
+  struct stat status {};
+  const auto path = path_of(digest);
+  if (::lstat(path.c_str(), &status) != 0) {
+    if (errno == ENOENT || errno == ENOTDIR) return std::optional<Blob>();
+    return file_error(path, errno);
+  }
+  if (!S_ISREG(status.st_mode)) return Error{ErrorCode::corrupt, path.string() + ": is not a regular file", {}};
+  return std::optional(Blob{digest, status.st_size});
+}
+
+Result<std::string> BlobStore::read(const std::string& digest, std::int64_t offset, std::size_t length) const {
+  const auto found = find(digest);
+  if (!found) return found.error();
+  if (!*found) return Error{ErrorCode::not_found, short_name(digest) + " is not stored here", {}};
+  const auto path = path_of(digest);
+  const auto chunks = chunks_of(digest, path);
+  if (!chunks) return chunks.error();
+  if (offset < 0 || offset > chunks->size)
+    return invalid("byte " + std::to_string(offset) + " is outside of the file, which has " + std::to_string(chunks->size), "offset");
+
+  std::int64_t size = 0;
+  auto opened = open_regular(path, &size);
+  if (!opened) return opened.error();
+  const auto left = chunks->size - offset;
+  const auto end = offset + (length > static_cast<std::uint64_t>(left) ? left : static_cast<std::int64_t>(length));
+  std::string bytes;
+  bytes.reserve(static_cast<std::size_t>(end - offset));
+  for (auto chunk = offset / chunk_bytes; chunk * chunk_bytes < end; ++chunk) {
+    const auto begin = chunk * chunk_bytes;
+    const auto part = read_at(opened->get(), path, begin, std::min(chunk_bytes, chunks->size - begin));
+    if (!part) return part.error();
+    if (sha256_hex(*part) != chunks->digests[static_cast<std::size_t>(chunk)]) return corrupt_blob(digest, chunk);
+    const auto from = std::max<std::int64_t>(0, offset - begin);
+    const auto until = std::min<std::int64_t>(static_cast<std::int64_t>(part->size()), end - begin);
+    bytes.append(*part, static_cast<std::size_t>(from), static_cast<std::size_t>(until - from));
+  }
+  return bytes;
+}
+
+Result<void> BlobStore::verify(const std::string& digest) const {
+  const auto found = find(digest);
+  if (!found) return found.error();
+  if (!*found) return Error{ErrorCode::not_found, short_name(digest) + " is not stored here", {}};
+  const auto now = digest_file(path_of(digest));
+  if (!now) return now.error();
+  if (now->blob == digest) return {};
+  if (auto text = read_text(chunks_path(path_of(digest)), chunk_list_bytes_max))
+    if (auto chunks = decode_chunks(*text); chunks && chunks->blob == digest)
+      for (std::size_t i = 0; i < chunks->digests.size(); ++i)
+        if (i >= now->digests.size() || now->digests[i] != chunks->digests[i])
+          return corrupt_blob(digest, static_cast<std::int64_t>(i));
+  return Error{ErrorCode::corrupt, short_name(digest) + " is damaged: store the file again", {}};
+}
+
+}  // namespace luthier::blobs
