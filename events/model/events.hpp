@@ -166,6 +166,7 @@ struct AdapterUpdated {
                       field("description", &AdapterUpdated::description),
                       field("lora", &AdapterUpdated::lora)};
   }
+  bool operator==(const AdapterUpdated&) const = default;
 };
 struct AdapterEnabled {
   static constexpr EventType type{"AdapterEnabled", 1};

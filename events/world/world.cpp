@@ -23,6 +23,10 @@ bool holds_device(JobPhase phase) {
   return phase == JobPhase::placed || phase == JobPhase::active || phase == JobPhase::cancelling || phase == JobPhase::pausing;
 }
 
+bool holds_device(DeploymentPhase phase) {
+  return phase == DeploymentPhase::placed || phase == DeploymentPhase::ready || phase == DeploymentPhase::deleting;
+}
+
 std::string_view to_string(JobPhase phase) {
   switch (phase) {
     case JobPhase::queued: return "queued";
@@ -66,6 +70,8 @@ Version World::version_before(const Fact& fact) const {
   const auto stream = stream_of(fact.stream.entity, fact.workspace, fact.name);
   return stream && stream->first == fact.stream ? stream->second : 0;
 }
+
+std::string served_name(const std::string& workspace, const std::string& adapter) { return workspace + "--" + adapter; }
 
 std::optional<World::Name> parse_reference(const std::string& reference, const std::string& workspace) {
   const auto slash = reference.find('/');

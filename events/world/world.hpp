@@ -77,6 +77,7 @@ struct JobState {
 };
 
 enum class DeploymentPhase { pending, placed, ready, failed, deleting };
+bool holds_device(DeploymentPhase phase);
 std::string_view to_string(DeploymentPhase phase);
 
 struct ServedAdapter {
@@ -130,6 +131,9 @@ struct World {
   // The version of the stream of a decided fact, as an append expects it: 0 when the fact opens the stream.
   Version version_before(const Fact& fact) const;
 };
+
+// "default--capitals": what an adapter is called where it is served.
+std::string served_name(const std::string& workspace, const std::string& adapter);
 
 // "ws/name", or a name of `workspace`.
 std::optional<World::Name> parse_reference(const std::string& reference, const std::string& workspace);

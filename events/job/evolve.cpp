@@ -1,0 +1,115 @@
+#include "events/job/rules.hpp"
+
+namespace luthier::events {
+namespace {
+
+JobState& job_of(World& world, const Fact& fact) { return subject(world.jobs, fact); }
+
+void leave_place(JobState& job) {
+  job.worker.clear();
+  job.incarnation.clear();
+  job.device.clear();
+}
+
+// Nothing follows: what a decision could still ask for is little, and there may be very many ended jobs.
+void end(World& world, const Fact& fact, JobPhase phase) {
+  JobState& job = job_of(world, fact);
+  job.phase = phase;
+  leave_place(job);
+  for (std::string* bulky : {&job.model, &job.dataset, &job.output, &job.method, &job.description}) std::string().swap(*bulky);
+  job.config = {};
+  job.inputs = {};
+  world.open_jobs.erase({fact.workspace, fact.name});
+}
+
+void begin(JobState& job, std::int64_t resumed_from_step) {
+  job.phase = JobPhase::active;
+  job.started = true;
+  job.checkpoint_step = resumed_from_step;  // what lies after it will be done again
+}
+
+}  // namespace
+
+void evolve(World& world, const Fact& fact, const JobQueued& queued) {
+  JobState job;
+  job.id = fact.stream.id;
+  job.workspace = fact.workspace;
+  job.name = fact.name;
+  job.queued_order = ++world.jobs_accepted;
+  job.priority = queued.priority;
+  job.model_id = queued.inputs.model_id;
+  job.model = queued.model;
+  job.dataset = queued.dataset;
+  job.output = queued.output;
+  job.method = queued.method;
+  job.description = queued.description;
+  job.config = queued.config;
+  job.inputs = queued.inputs;
+  world.jobs[{fact.workspace, fact.name}] = std::move(job);
+  world.open_jobs.insert({fact.workspace, fact.name});
+  count_new(world, "job", fact.workspace);
+}
+
+void evolve(World& world, const Fact& fact, const JobPlaced& placed) {
+  JobState& job = job_of(world, fact);
+  job.phase = JobPhase::placed;
+  job.attempt = placed.attempt;
+  job.worker = placed.worker;
+  job.incarnation = placed.incarnation;
+  job.device = placed.device;
+}
+
+void evolve(World& world, const Fact& fact, const JobStarted&) { begin(job_of(world, fact), 0); }
+
+void evolve(World& world, const Fact& fact, const JobAttemptStarted& started) {
+  begin(job_of(world, fact), started.resumed_from_step);
+}
+
+void evolve(World& world, const Fact& fact, const JobCheckpointed& checkpointed) {
+  job_of(world, fact).checkpoint_step = checkpointed.step;
+}
+
+void evolve(World& world, const Fact& fact, const JobAttemptEnded& ended) {
+  JobState& job = job_of(world, fact);
+  job.phase = JobPhase::queued;
+  ++job.attempts_failed;
+  job.outcome = ended.outcome;
+  job.reason = ended.reason;
+  leave_place(job);
+}
+
+void evolve(World&, const Fact&, const JobStepFinished&) {}
+
+void evolve(World& world, const Fact& fact, const JobCancelRequested& requested) {
+  JobState& job = job_of(world, fact);
+  job.phase = JobPhase::cancelling;
+  job.reason = requested.reason;
+}
+
+void evolve(World& world, const Fact& fact, const JobPauseRequested&) { job_of(world, fact).phase = JobPhase::pausing; }
+
+void evolve(World& world, const Fact& fact, const JobPaused& paused) {
+  JobState& job = job_of(world, fact);
+  job.phase = JobPhase::paused;
+  job.checkpoint_step = paused.step;
+  leave_place(job);
+}
+
+void evolve(World& world, const Fact& fact, const JobResumed&) { job_of(world, fact).phase = JobPhase::queued; }
+
+void evolve(World& world, const Fact& fact, const JobCompleted&) { end(world, fact, JobPhase::completed); }
+
+void evolve(World& world, const Fact& fact, const JobFailed& failed) {
+  JobState& job = job_of(world, fact);
+  ++job.attempts_failed;
+  job.outcome = failed.outcome;
+  job.reason = failed.reason;
+  end(world, fact, JobPhase::failed);
+}
+
+void evolve(World& world, const Fact& fact, const JobCancelled& cancelled) {
+  job_of(world, fact).reason = cancelled.reason;
+  end(world, fact, JobPhase::cancelled);
+}
+
+}  // namespace luthier::events

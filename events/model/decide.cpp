@@ -1,0 +1,87 @@
+#include "events/json/value.hpp"
+#include "events/model/rules.hpp"
+
+namespace luthier::events {
+namespace {
+
+constexpr json::Bounds spec_bounds{.bytes_max = 256 * 1024, .depth_max = 32};
+
+Result<std::string> base_reference(const World& world, const CreateModel& create, const std::string& workspace) {
+  if (create.base_model.empty()) return std::string();
+  const auto base = existing_model(world, create.base_model, workspace, "data.base_model");
+  if (!base) return base.error();
+  return reference_to(**base);
+}
+
+}  // namespace
+
+std::string user_of_model(const World& world, const std::string& model_id) {
+  for (const auto& [name, deployment] : world.deployments)
+    if (deployment.model_id == model_id) return title_of("deployment", name);
+  for (const auto& name : world.open_jobs)
+    if (world.jobs.at(name).model_id == model_id) return title_of("job", name);
+  return "";
+}
+
+Decision decide(const World& world, const Request& request, const CreateModel& create, const Limits& limits) {
+  const std::string& workspace = request.key.workspace;
+  if (auto ok = check_new_name(world, "model", workspace, request.name, "name", limits); !ok) return ok.error();
+  if (const JobState* job = claiming_job(world, workspace, request.name, "full"))
+    return conflict("model " + workspace + "/" + request.name + " will be made by job " + reference_to(*job), "name");
+  if (auto ok = check_description(create.description, limits); !ok) return ok.error();
+  const auto fileset = filled_fileset(world, create.fileset, workspace, "data.fileset");
+  if (!fileset) return fileset.error();
+  const auto base = base_reference(world, create, workspace);
+  if (!base) return base.error();
+  return Facts{opening_fact(request, workspace, request.name,
+                            ModelCreated{reference_to(**fileset), (*fileset)->id, create.description, *base, ""})};
+}
+
+Decision decide(const World& world, const Request& request, const UpdateModel& update, const Limits& limits) {
+  const auto found = target(world.models, request);
+  if (!found) return found.error();
+  const ModelState& model = **found;
+  ModelUpdated updated{model.fileset, model.fileset_id, update.description.value_or(model.description)};
+  if (auto ok = check_description(updated.description, limits); !ok) return ok.error();
+  if (update.fileset) {
+    const auto fileset = filled_fileset(world, *update.fileset, model.workspace, "data.fileset");
+    if (!fileset) return fileset.error();
+    updated.fileset = reference_to(**fileset);
+    updated.fileset_id = (*fileset)->id;
+  }
+  if (updated.fileset_id != model.fileset_id)
+    if (const auto user = user_of_model(world, model.id); !user.empty())
+      return conflict("model " + reference_to(model) + " is in use by " + user, "data.fileset");
+  if (updated.fileset_id == model.fileset_id && updated.description == model.description) return Facts{};
+  return Facts{fact_of(model, updated)};
+}
+
+Decision decide(const World& world, const Request& request, const FillModelSpec& fill, const Limits& limits) {
+  const auto found = target(world.models, request);
+  if (!found) return found.error();
+  const ModelState& model = **found;
+  const auto name = parse_reference(model.fileset, model.workspace);
+  const FilesetState* fileset = name ? find(world.filesets, *name) : nullptr;
+  if (!fileset || fileset->id != fill.fileset_id || fileset->content_version != fill.fileset_version)
+    return conflict("the files of model " + reference_to(model) + " have changed since they were read", "data.fileset_version");
+  if (!fill.error.empty())
+    return Facts{fact_of(model, ModelSpecFailed{fill.fileset_id, fill.fileset_version, readable(fill.error, limits)})};
+  auto spec = json::canonical(fill.spec.text, spec_bounds);
+  if (!spec || spec->text == "null") return invalid("data.spec: a spec or an error is needed", "data.spec");
+  if (model.spec_fileset_version == fill.fileset_version && model.spec == *spec) return Facts{};
+  return Facts{fact_of(model, ModelSpecFilled{fill.fileset_id, fill.fileset_version, std::move(*spec)})};
+}
+
+Decision decide(const World& world, const Request& request, const DeleteModel&, const Limits&) {
+  const auto found = target(world.models, request);
+  if (!found) return found.error();
+  const ModelState& model = **found;
+  if (const auto user = user_of_model(world, model.id); !user.empty())
+    return conflict("model " + reference_to(model) + " is in use by " + user, "name");
+  Facts facts;
+  for (const auto& [name, adapter] : model.adapters) facts.push_back(fact_of(model, AdapterDeleted{name}));
+  facts.push_back(fact_of(model, ModelDeleted{}));
+  return facts;
+}
+
+}  // namespace luthier::events

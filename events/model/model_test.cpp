@@ -1,0 +1,137 @@
+#include "events/world/story_test.hpp"
+
+namespace luthier::events {
+namespace {
+
+CreateAdapter adapter(const std::string& name, bool enabled = true) { return {name, "rows", "", enabled, LoraShape{8, 16}}; }
+
+}  // namespace
+
+TEST_CASE("a model needs a fileset that has files") {
+  Story story = a_workshop();
+  story.given("empty", CreateFileset{});
+  story.when("m2", CreateModel{"missing", "", ""}).then_refused(ErrorCode::invalid, "data.fileset");
+  story.when("m2", CreateModel{"empty", "", ""}).then_refused(ErrorCode::invalid, "data.fileset");
+  story.when("m2", CreateModel{"not a name", "", ""}).then_refused(ErrorCode::invalid, "data.fileset");
+  story.when("m2", CreateModel{"smol-files", "", "missing"}).then_refused(ErrorCode::invalid, "data.base_model");
+  const auto outcome = story.when("m2", CreateModel{"default/smol-files", "", "smol"});
+  outcome.then({"ModelCreated"});
+  CHECK(outcome.event<ModelCreated>(0).fileset == "default/smol-files");
+  CHECK(outcome.event<ModelCreated>(0).base_model == "default/smol");
+  story.when("smol", CreateModel{"smol-files", "", ""}).then_refused(ErrorCode::conflict, "name");
+}
+
+TEST_CASE("a spec is of the files as they are now, or it is worthless") {
+  Story story = a_workshop();
+  auto fill = story.spec_of("smol");
+  story.when("smol", fill).then_nothing();  // read again, the same
+  story.given("smol-files", PutFile{"config.json", std::string(64, '1'), 5});
+  story.when("smol", fill).then_refused(ErrorCode::conflict, "data.fileset_version");
+  story.when("tune", story.start_job("capitals")).then_refused(ErrorCode::conflict, "data.model");
+  fill = story.spec_of("smol");
+  fill.error = "config.json: hidden_size: is required";
+  story.given("smol", fill).then({"ModelSpecFailed"});
+  CHECK(story.model("smol").spec.text == "null");
+  story.when("tune", story.start_job("capitals")).then_refused(ErrorCode::invalid, "data.model");
+  fill.error.clear();
+  story.given("smol", fill).then({"ModelSpecFilled"});
+  CHECK(story.model("smol").spec_error.empty());
+  fill.spec.text = "{nonsense";
+  story.when("smol", fill).then_refused(ErrorCode::invalid, "data.spec");
+}
+
+TEST_CASE("another fileset clears the spec, and waits until nobody serves or trains on the model") {
+  Story story = a_ready_deployment();
+  story.given("other", CreateFileset{"", "model", {file("model.gguf", 'e')}});
+  story.when("smol", UpdateModel{"other", {}}).then_refused(ErrorCode::conflict, "data.fileset");
+  story.when("smol", UpdateModel{"smol-files", {}}).then_nothing();
+  story.when("smol", UpdateModel{{}, "better"}).then({"ModelUpdated"});
+  story.given("serve", DeleteDeployment{});
+  story.given("serve", ConfirmUndeployed{1});
+  story.given("smol", UpdateModel{"other", {}}).then({"ModelUpdated"});
+  CHECK(story.model("smol").spec.text == "null");
+  CHECK(story.model("smol").spec_fileset_version == 0);
+}
+
+TEST_CASE("a model in use is not deleted; its adapters go with it") {
+  Story story = a_running_job();
+  story.when("smol", DeleteModel{}).then_refused(ErrorCode::conflict, "name");
+  story.given("tune", Story::complete(1));
+  story.given("smol", adapter("by-hand"));
+  story.given("smol", DeleteModel{}).then({"AdapterDeleted", "AdapterDeleted", "ModelDeleted"});
+  CHECK(story.world.adapter_models.empty());
+  story.when("smol", DeleteModel{}).then_refused(ErrorCode::not_found, "name");
+}
+
+TEST_CASE("an adapter's name is unique in its workspace, over all models") {
+  Story story = a_workshop();
+  story.given("m2", CreateModel{"smol-files", "", ""});
+  story.given("smol", adapter("capitals")).then({"AdapterCreated"});
+  const auto outcome = story.when("m2", adapter("capitals"));
+  outcome.then_refused(ErrorCode::conflict, "data.adapter");
+  CHECK(outcome.message() == "adapter default/capitals exists already, of model smol");
+  story.when("m2", adapter("Bad")).then_refused(ErrorCode::invalid, "data.adapter");
+  story.when("nope", adapter("a1")).then_refused(ErrorCode::not_found, "name");
+  story.limits.adapters_per_model_max = 1;
+  story.when("smol", adapter("second")).then_refused(ErrorCode::limit, "data.adapter");
+  story.when("m2", adapter("second")).then({"AdapterCreated"});
+}
+
+TEST_CASE("an adapter's shape comes from the check that has read its files") {
+  Story story = a_workshop();
+  auto create = adapter("hand");
+  create.lora.reset();
+  story.when("smol", create).then_refused(ErrorCode::internal, "data.lora");
+  create.lora = LoraShape{0, 1};
+  story.when("smol", create).then_refused(ErrorCode::invalid, "data.lora.rank");
+  create.fileset = "missing";
+  story.when("smol", create).then_refused(ErrorCode::invalid, "data.fileset");
+}
+
+TEST_CASE("an adapter is switched on and off, and doing so twice changes nothing") {
+  Story story = a_workshop();
+  story.given("smol", adapter("hand"));
+  story.when("smol", EnableAdapter{"hand"}).then_nothing();
+  story.given("smol", DisableAdapter{"hand"}).then({"AdapterDisabled"});
+  story.when("smol", DisableAdapter{"hand"}).then_nothing();
+  CHECK_FALSE(story.model("smol").adapters.at("hand").enabled);
+  story.given("smol", EnableAdapter{"hand"}).then({"AdapterEnabled"});
+  story.when("smol", EnableAdapter{"nope"}).then_refused(ErrorCode::not_found, "data.adapter");
+}
+
+TEST_CASE("new content of an adapter has a new key") {
+  Story story = a_workshop();
+  story.given("smol", adapter("hand"));
+  const auto key = [&] { return story.model("smol").adapters.at("hand").key(); };
+  const std::string before = key();
+  CHECK(before == story.fileset("rows").id + "@2");
+  story.when("smol", UpdateAdapter{"hand", "rows", {}, LoraShape{8, 16}}).then_nothing();
+  story.given("rows", PutFile{"more", std::string(64, '9'), 1});
+  CHECK(key() == before);
+  story.given("smol", UpdateAdapter{"hand", "rows", {}, LoraShape{4, 16}}).then({"AdapterUpdated"});
+  CHECK(key() == story.fileset("rows").id + "@3");
+  CHECK(story.model("smol").adapters.at("hand").lora.rank == 4);
+  story.when("smol", UpdateAdapter{"hand", "rows", {}, {}}).then_refused(ErrorCode::internal, "data.lora");
+  story.when("smol", UpdateAdapter{"hand", {}, {}, LoraShape{4, 16}}).then_refused(ErrorCode::invalid, "data.lora");
+  story.when("smol", UpdateAdapter{"hand", {}, "described", {}}).then({"AdapterUpdated"});
+}
+
+TEST_CASE("a name that a job will give to its output is taken") {
+  Story story = a_running_job();
+  story.when("smol", adapter("capitals")).then_refused(ErrorCode::conflict, "data.adapter");
+  story.when("capitals", CreateModel{"smol-files", "", ""}).then({"ModelCreated"});
+  story.given("full", story.start_job("whole", "full"));
+  story.when("whole", CreateModel{"smol-files", "", ""}).then_refused(ErrorCode::conflict, "name");
+  story.when("smol", adapter("whole")).then({"AdapterCreated"});
+}
+
+TEST_CASE("a name that is used again gets a new id and starts from version 1") {
+  Story story = a_workshop();
+  const std::string before = story.model("smol").id;
+  story.given("smol", DeleteModel{});
+  story.given("smol", CreateModel{"smol-files", "", ""});
+  CHECK(story.model("smol").id != before);
+  CHECK(story.model("smol").version == 1);
+}
+
+}  // namespace luthier::events
