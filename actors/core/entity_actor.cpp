@@ -51,10 +51,7 @@ void add_facts(log::Append& append, const events::World& world, const std::vecto
   for (const auto& fact : facts) {
     const auto known = std::any_of(append.expected.begin(), append.expected.end(),
                                    [&](const log::ExpectedVersion& each) { return each.stream == fact.stream; });
-    if (!known) {
-      const auto now = world.stream_of(fact.stream.entity, fact.workspace, fact.name);
-      append.expected.push_back({fact.stream, now && now->first == fact.stream ? now->second : 0});
-    }
+    if (!known) append.expected.push_back({fact.stream, world.version_before(fact)});
     auto encoded = events::encode(fact.event);
     append.events.push_back({fact.stream, fact.workspace, fact.name, std::move(encoded.type), encoded.version,
                              std::move(encoded.data)});

@@ -16,23 +16,6 @@ std::vector<File> files_of(const World& world, const std::string& fileset, const
   return files;
 }
 
-bool has_attempt(JobPhase phase) {
-  switch (phase) {
-    case JobPhase::placed:
-    case JobPhase::active:
-    case JobPhase::cancelling:
-    case JobPhase::pausing:
-      return true;
-    case JobPhase::queued:
-    case JobPhase::paused:
-    case JobPhase::completed:
-    case JobPhase::failed:
-    case JobPhase::cancelled:
-      return false;
-  }
-  return false;
-}
-
 std::string stop_of(JobPhase phase) {
   if (phase == JobPhase::cancelling) return "cancel";
   if (phase == JobPhase::pausing) return "pause";
@@ -66,7 +49,7 @@ void add_adapters(const World& world, const DeploymentState& deployment, const M
   for (const auto& [served, state] : deployment.adapters) {
     if (state.phase == ServedAdapter::Phase::unloading || state.phase == ServedAdapter::Phase::failed) continue;
     for (const auto& [name, adapter] : model.adapters)
-      if (model.workspace + "--" + name == served && adapter.key() == state.key)
+      if (served_name(model.workspace, name) == served && adapter.key() == state.key)
         task.adapters.push_back({served, state.key, files_of(world, adapter.fileset, adapter.fileset_id, model.workspace)});
   }
 }
@@ -133,13 +116,10 @@ const worker::Beat* Fleet::last_beat(const std::string& worker) const {
 
 std::vector<worker::Task> tasks_of(const World& world, const std::string& worker) {
   std::vector<worker::Task> tasks;
-  for (const auto& [name, job] : world.jobs)
-    if (job.worker == worker && has_attempt(job.phase)) tasks.push_back(train_task(job));
-  for (const auto& [name, deployment] : world.deployments) {
-    const bool placed = deployment.phase == DeploymentPhase::placed || deployment.phase == DeploymentPhase::ready ||
-                        deployment.phase == DeploymentPhase::deleting;
-    if (placed && deployment.worker == worker) tasks.push_back(serve_task(world, deployment));
-  }
+  for (const auto& name : world.open_jobs)
+    if (const auto& job = world.jobs.at(name); job.worker == worker && holds_device(job.phase)) tasks.push_back(train_task(job));
+  for (const auto& [name, deployment] : world.deployments)
+    if (deployment.worker == worker && holds_device(deployment.phase)) tasks.push_back(serve_task(world, deployment));
   return tasks;
 }
 

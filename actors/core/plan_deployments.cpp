@@ -45,7 +45,7 @@ std::map<std::string, const AdapterState*> wanted_adapters(const World& world, c
   const auto model = name ? world.models.find(*name) : world.models.end();
   if (!deployment.lora_enabled || model == world.models.end()) return wanted;
   for (const auto& [adapter_name, adapter] : model->second.adapters)
-    if (adapter.enabled) wanted[model->second.workspace + "--" + adapter_name] = &adapter;
+    if (adapter.enabled) wanted[served_name(model->second.workspace, adapter_name)] = &adapter;
   return wanted;
 }
 

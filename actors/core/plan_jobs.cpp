@@ -15,10 +15,6 @@ Request about(const View& view, const JobState& job, const std::string& verb, Co
                      std::move(command));
 }
 
-bool holds_device(JobPhase phase) {
-  return phase == JobPhase::placed || phase == JobPhase::active || phase == JobPhase::cancelling || phase == JobPhase::pausing;
-}
-
 Command ended(const JobState& job, const TaskReport& report) {
   switch (report.outcome) {
     case TaskReport::Outcome::completed:
@@ -52,8 +48,8 @@ using DeviceName = std::pair<std::string, std::string>;  // worker, device
 
 std::set<DeviceName> devices_in_use(const World& world) {
   std::set<DeviceName> used;
-  for (const auto& [name, job] : world.jobs)
-    if (holds_device(job.phase)) used.insert({job.worker, job.device});
+  for (const auto& name : world.open_jobs)
+    if (const auto& job = world.jobs.at(name); holds_device(job.phase)) used.insert({job.worker, job.device});
   return used;
 }
 
@@ -73,8 +69,8 @@ Place find_place(const View& view, const JobState& job, const std::set<DeviceNam
 
 std::vector<const JobState*> queued_in_order(const World& world) {
   std::vector<const JobState*> queue;
-  for (const auto& [name, job] : world.jobs)
-    if (job.phase == JobPhase::queued) queue.push_back(&job);
+  for (const auto& name : world.open_jobs)
+    if (const auto& job = world.jobs.at(name); job.phase == JobPhase::queued) queue.push_back(&job);
   std::sort(queue.begin(), queue.end(), [](const JobState* a, const JobState* b) {
     return a->priority != b->priority ? a->priority > b->priority : a->queued_order < b->queued_order;
   });
@@ -95,8 +91,11 @@ void place_queued(const View& view, Backoff& backoff, std::vector<Request>& plan
 
 }  // namespace
 
+constexpr std::size_t entries_max = 10'000;
+
 bool Backoff::allows(const std::string& entity_id, std::int64_t failures, Monotonic now, const Settings& settings) {
   if (failures == 0) return true;
+  if (since_.size() >= entries_max) since_.clear();  // bounded; the price is one pause too many
   auto [found, is_new] = since_.try_emplace(entity_id, Since{failures, now});
   if (!is_new && found->second.failures != failures) found->second = {failures, now};
   const auto shift = std::min<std::int64_t>(failures - 1, 16);
@@ -108,10 +107,8 @@ void Backoff::forget(const std::string& entity_id) { since_.erase(entity_id); }
 
 std::vector<Request> plan_jobs(const View& view, Backoff& backoff) {
   std::vector<Request> plan;
-  for (const auto& [name, job] : view.world.jobs) {
-    if (holds_device(job.phase)) follow_report(view, job, plan);
-    if (is_terminal(job.phase)) backoff.forget(job.id);
-  }
+  for (const auto& name : view.world.open_jobs)
+    if (const auto& job = view.world.jobs.at(name); holds_device(job.phase)) follow_report(view, job, plan);
   place_queued(view, backoff, plan);
   return plan;
 }

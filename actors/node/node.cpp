@@ -1,0 +1,270 @@
+#include "actors/node/node.hpp"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <caf/all.hpp>
+#include <condition_variable>
+#include <iostream>
+#include <mutex>
+
+#include "actors/blobs/blob_store.hpp"
+#include "actors/bus/nats_bus.hpp"
+#include "actors/bus/nats_server.hpp"
+#include "actors/core/control_plane.hpp"
+#include "actors/core/fleet.hpp"
+#include "actors/core/messages.hpp"
+#include "actors/gateway/gateway.hpp"
+#include "actors/node/data_directory.hpp"
+#include "actors/node/local_worker.hpp"
+#include "actors/node/router.hpp"
+#include "actors/node/world_checker.hpp"
+#include "actors/worker/spawn_mode.hpp"
+#include "events/base/file.hpp"
+#include "events/log/rocks_log.hpp"
+#include "projections/projections.hpp"
+
+namespace luthier::node {
+namespace {
+
+using Log = std::function<void(std::string)>;
+using namespace std::chrono_literals;
+
+core::Settings settings_of(const config::Config& config) {
+  core::Settings settings;
+  settings.lease = std::chrono::seconds(config.worker.lease_seconds);
+  settings.lease_grace = std::chrono::seconds(config.worker.grace_seconds);
+  settings.controllers = config.controllers;
+  return settings;
+}
+
+Result<std::unique_ptr<log::RocksLog>> open_log(const Layout& layout, const Log& log) {
+  log::RocksLogOptions options;
+  options.directory = layout.log();
+  options.anchor_file = layout.anchor();
+  options.on_warning = log;
+  return log::RocksLog::open(options);
+}
+
+Result<std::unique_ptr<bus::NatsServer>> start_nats(const config::Config& config, const Layout& layout) {
+  bus::NatsServerOptions options;
+  options.directory = layout.nats();
+  options.binary = config.nats.server_binary;
+  options.port = config.nats.port;
+  return bus::NatsServer::start(options);
+}
+
+struct ActorConfig : caf::actor_system_config {
+  ActorConfig() { set("scheduler.max-threads", std::size_t{2}); }  // what blocks has threads of its own
+};
+
+}  // namespace
+
+struct Node::Parts {
+  Layout layout;
+  std::unique_ptr<DirectoryLock> lock;
+  std::unique_ptr<bus::NatsServer> nats_server;  // embedded; null: an existing one is used
+  std::unique_ptr<bus::NatsBus> bus;
+  std::unique_ptr<log::RocksLog> log;
+  std::unique_ptr<projections::Projections> projections;
+  std::unique_ptr<blobs::BlobStore> blobs;
+  std::unique_ptr<WorldChecker> checker;
+  SystemClock clock;
+  ActorConfig actor_config;
+  std::unique_ptr<caf::actor_system> actors;
+  std::unique_ptr<core::ControlPlane> plane;
+  std::unique_ptr<gateway::Gateway> gateway;
+  std::unique_ptr<LocalWorker> worker;
+  std::string http_url, nats_url;
+  Log write_log;
+
+  mutable std::mutex failure_mutex;
+  std::string failure;
+
+  Result<void> open_storage();
+  Result<void> connect_bus(const config::Config& config);
+  Result<void> start_plane(const config::Config& config);
+  Result<void> create_default_workspace();
+  Result<void> start_gateway(const config::Config& config);
+  void start_worker(const config::Config& config);
+  void wait_for_worker(const std::string& name) const;
+  void stop_plane();
+
+  ~Parts() {  // in the order in which nothing loses what it needs
+    if (gateway) gateway->stop();
+    if (worker) worker->stop();
+    stop_plane();
+    actors.reset();
+    bus.reset();
+    if (nats_server) nats_server->stop();
+  }
+};
+
+Result<void> Node::Parts::open_storage() {
+  auto opened_log = open_log(layout, write_log);
+  if (!opened_log) return with_context(opened_log.error(), "opening the log");
+  log = std::move(*opened_log);
+  auto store = blobs::BlobStore::open(layout.blobs());
+  if (!store) return store.error();
+  blobs = std::make_unique<blobs::BlobStore>(std::move(*store));
+  checker = std::make_unique<WorldChecker>(*blobs, layout.work() / "checks");
+  auto opened = projections::Projections::open({layout.projections()});
+  if (!opened) return with_context(opened.error(), "opening the projections");
+  projections = std::move(*opened);
+  if (auto done = projections->catch_up(*log); !done) return with_context(done.error(), "folding the log");
+  return {};
+}
+
+Result<void> Node::Parts::connect_bus(const config::Config& config) {
+  bus::NatsOptions options;
+  options.name = "luthier control plane";
+  if (config.nats.url.empty()) {
+    auto server = start_nats(config, layout);
+    if (!server) return with_context(server.error(), "starting nats-server");
+    nats_server = std::move(*server);
+    options.credentials = nats_server->server_file();
+    options.inbox_prefix = "_SERVER";
+    nats_url = nats_server->url();
+  } else {
+    options.url = config.nats.url;
+    options.credentials = config.nats.credentials;
+    nats_url = config.nats.url;
+  }
+  auto connected = bus::NatsBus::connect(options);
+  if (!connected) return with_context(connected.error(), "connecting to NATS");
+  bus = std::move(*connected);
+  return {};
+}
+
+Result<void> Node::Parts::start_plane(const config::Config& config) {
+  actors = std::make_unique<caf::actor_system>(actor_config);
+  const core::Signals signals{write_log, [this](const std::string& text) {
+                                std::lock_guard lock(failure_mutex);
+                                failure = text;
+                              }};
+  auto started = core::ControlPlane::start(*actors, {log.get(), projections.get(), bus.get(), &clock, checker.get()}, signals,
+                                           settings_of(config), SpawnMode::production);
+  if (!started) return started.error();
+  plane = std::move(*started);
+  return create_default_workspace();
+}
+
+// Once in the life of a log: a repetition gives the same receipt.
+Result<void> Node::Parts::create_default_workspace() {
+  auto request = core::own_request("system", "workspace", "default", "first-start", events::CreateWorkspace{"made at the first start"});
+  caf::scoped_actor self(*actors);
+  std::optional<Error> failed;
+  self->request(plane->entity(), 30s, core::Submit{std::make_shared<const events::Request>(std::move(request))})
+      .receive([&](const core::Outcome& outcome) { failed = outcome.error; },
+               [&](const caf::error&) { failed = Error{ErrorCode::internal, "the first command was not answered", ""}; });
+  if (failed) return *failed;
+  return {};
+}
+
+Result<void> Node::Parts::start_gateway(const config::Config& config) {
+  auto started = gateway::Gateway::start(gateway_options(config, layout), gateway_doors(*projections, *blobs, *bus));
+  if (!started) return with_context(started.error(), "listening on " + config.listen);
+  gateway = std::move(*started);
+  http_url = gateway->url();
+  const auto text = http_url + "\n";
+  return write_file_durably(layout.http_url(), std::as_bytes(std::span(text)), 0600);
+}
+
+void Node::Parts::start_worker(const config::Config& config) {
+  LocalWorkerOptions options;
+  const auto credentials = nats_server ? nats_server->worker_file() : config.nats.credentials;
+  options.command = {std::filesystem::read_symlink("/proc/self/exe").string(), "worker", "--data", layout.root.string(),
+                     "--name", config.worker.name, "--creds", credentials.string(),
+                     "--checkpoint-every", std::to_string(config.worker.checkpoint_every_steps)};
+  if (!config.nats.url.empty()) options.command.insert(options.command.end(), {"--nats", config.nats.url});
+  options.lock_file = layout.work() / "worker.lock";
+  options.output_file = layout.work() / "worker.log";
+  options.warn = write_log;
+  worker = std::make_unique<LocalWorker>(std::move(options));
+}
+
+void Node::Parts::wait_for_worker(const std::string& name) const {
+  const auto until = std::chrono::steady_clock::now() + 10s;
+  while (std::chrono::steady_clock::now() < until) {
+    const auto row = projections->get("worker", "system", name);
+    if (row && *row) return;
+    std::this_thread::sleep_for(20ms);
+  }
+  write_log("the worker " + name + " has not registered within 10 s; see work/worker.log in the data directory");
+}
+
+void Node::Parts::stop_plane() {
+  if (!plane) return;
+  std::mutex mutex;
+  std::condition_variable changed;
+  bool is_stopped = false;
+  plane->stop([&] {
+    std::lock_guard lock(mutex);
+    is_stopped = true;
+    changed.notify_all();
+  });
+  std::unique_lock lock(mutex);
+  changed.wait_for(lock, 5s, [&] { return is_stopped; });
+  plane.reset();
+}
+
+Node::Node(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+Node::~Node() = default;
+const std::string& Node::http_url() const { return parts_->http_url; }
+const std::string& Node::nats_url() const { return parts_->nats_url; }
+
+std::string Node::failure() const {
+  std::lock_guard lock(parts_->failure_mutex);
+  return parts_->failure;
+}
+
+Result<std::unique_ptr<Node>> Node::start(const config::Config& config, Log log) {
+  auto parts = std::make_unique<Parts>();
+  parts->write_log = std::move(log);
+  auto layout = make_directories(config.data);
+  if (!layout) return layout.error();
+  parts->layout = *layout;
+  auto lock = DirectoryLock::take(layout->root / "lock");
+  if (!lock) return lock.error();
+  parts->lock = std::move(*lock);
+  if (auto done = parts->open_storage(); !done) return done.error();
+  if (auto done = parts->connect_bus(config); !done) return done.error();
+  if (auto done = parts->start_plane(config); !done) return done.error();
+  if (auto done = parts->start_gateway(config); !done) return done.error();
+  if (config.worker.enabled) {
+    parts->start_worker(config);
+    if (config.controllers) parts->wait_for_worker(config.worker.name);
+  }
+  return std::unique_ptr<Node>(new Node(std::move(parts)));
+}
+
+int run_node(const config::Config& config, std::ostream& out, std::ostream& errors) {
+  sigset_t stop_signals;
+  sigemptyset(&stop_signals);
+  sigaddset(&stop_signals, SIGTERM);
+  sigaddset(&stop_signals, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &stop_signals, nullptr);  // before any thread starts, so that this one gets them
+  ::signal(SIGPIPE, SIG_IGN);
+
+  std::mutex mutex;
+  const auto log = [&](const std::string& line) {
+    std::lock_guard lock(mutex);
+    errors << format_time(SystemClock().now()) << " " << line << std::endl;
+  };
+  auto node = Node::start(config, log);
+  if (!node) {
+    errors << "luthier: " << node.error().message << std::endl;
+    return 1;
+  }
+  out << "ready " << (*node)->http_url() << " " << (*node)->nats_url() << std::endl;
+  for (;;) {
+    const timespec look{0, 200'000'000};
+    if (sigtimedwait(&stop_signals, nullptr, &look) > 0) return 0;
+    if (const auto failure = (*node)->failure(); !failure.empty()) {
+      errors << "luthier: " << failure << "; start again once the cause is gone" << std::endl;
+      return 1;
+    }
+  }
+}
+
+}  // namespace luthier::node
