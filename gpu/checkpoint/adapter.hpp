@@ -2,9 +2,9 @@
 #pragma once
 
 #include <filesystem>
-#include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "events/base/result.hpp"
@@ -19,8 +19,12 @@ struct LoraConfig {
   bool use_rslora = false;                    // scale alpha / sqrt(r) instead of alpha / r
   std::vector<std::string> target_modules;    // suffixes ("q_proj"), as PEFT matches them
   std::string target_pattern;                 // a regular expression or "all-linear", when it was given as one string
-  std::map<std::string, std::int64_t> rank_pattern;  // by name suffix
-  std::map<std::string, double> alpha_pattern;
+  // Exceptions by name suffix (or regular expression for one), in the file's order: the first that fits counts.
+  std::vector<std::pair<std::string, std::int64_t>> rank_pattern;
+  std::vector<std::pair<std::string, double>> alpha_pattern;
+  std::vector<std::string> exclude_modules;  // what target_modules selects is adapted unless it is named here
+  std::string exclude_pattern;
+  std::vector<std::int64_t> layers_to_transform;  // empty: all
   std::string base_model_name_or_path;
 };
 

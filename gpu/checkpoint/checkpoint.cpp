@@ -8,6 +8,7 @@
 #include "gpu/checkpoint/hub_config.hpp"
 #include "gpu/checkpoint/hub_directory.hpp"
 #include "gpu/checkpoint/json_file.hpp"
+#include "gpu/checkpoint/locate.hpp"
 #include "gpu/checkpoint/memory.hpp"
 #include "gpu/checkpoint/printable.hpp"
 
@@ -90,7 +91,7 @@ Result<Opened> open_hub(const fs::path& directory) {
 }
 
 Result<Opened> open(const fs::path& path) {
-  const auto found = find_checkpoint(path);
+  const auto found = locate_checkpoint(path);
   if (!found) return found.error();
   std::error_code ignored;
   return fs::is_directory(*found, ignored) ? open_hub(*found) : open_gguf(*found);
@@ -106,20 +107,6 @@ Result<void> read_hub_weights(const HubDirectory& stored, Weights& weights) {
 }
 
 }  // namespace
-
-Result<fs::path> find_checkpoint(const fs::path& path) {
-  std::error_code failed;
-  if (!fs::exists(path, failed)) return Error{ErrorCode::not_found, path.string() + ": does not exist", {}};
-  if (!fs::is_directory(path, failed) || fs::exists(path / "config.json", failed)) return path;
-  std::vector<fs::path> files;
-  for (auto entry = fs::directory_iterator(path, failed); !failed && entry != fs::directory_iterator();
-       entry.increment(failed))
-    if (entry->path().extension() == ".gguf") files.push_back(entry->path());
-  if (files.size() == 1) return files.front();
-  return Error{ErrorCode::not_found,
-               path.string() + ": has no config.json" + (files.empty() ? " and no .gguf file" : ", and more than one .gguf file"),
-               {}};
-}
 
 Result<Decoder> read_decoder(const fs::path& path) {
   auto opened = open(path);

@@ -48,10 +48,7 @@ struct Model {
   Weights weights;
 };
 
-// What to read at `path`: the path itself, or the one .gguf file of a directory that has no config.json.
-Result<std::filesystem::path> find_checkpoint(const std::filesystem::path& path);
-
-// `path` is a directory or a .gguf file. Reads the description only: no weight is touched, but every tensor that the
+// `path` is a directory or a .gguf file, or a directory that holds one (see locate.hpp). Reads the description only: no weight is touched, but every tensor that the
 // decoder needs must be listed with its right shape, and the bytes that the header claims must be there.
 Result<Decoder> read_decoder(const std::filesystem::path& path);
 

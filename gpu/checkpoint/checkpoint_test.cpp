@@ -1,5 +1,6 @@
 #include "gpu/checkpoint/checkpoint.hpp"
 
+#include "gpu/checkpoint/locate.hpp"
 #include "gpu/checkpoint/test_support.hpp"
 
 namespace luthier::checkpoint {
@@ -70,12 +71,12 @@ TEST_CASE("a GGUF file is read as gguf-py dequantises it, with rows in Hugging F
 TEST_CASE("a directory with one GGUF file and no config.json stands for the file") {
   TemporaryDirectory directory;
   std::filesystem::copy(goldens / "mixed.gguf", directory.path() / "a.gguf");
-  CHECK(*find_checkpoint(directory.path()) == directory.path() / "a.gguf");
+  CHECK(*locate_checkpoint(directory.path()) == directory.path() / "a.gguf");
   CHECK(*read_decoder(directory.path()) == *read_decoder(goldens / "mixed.gguf"));
   std::filesystem::copy(goldens / "mixed.gguf", directory.path() / "b.gguf");
   CHECK(read_decoder(directory.path()).error().message ==
-        directory.path().string() + ": has no config.json, and more than one .gguf file");
-  CHECK(find_checkpoint(directory.path() / "c").error().code == ErrorCode::not_found);
+        directory.path().string() + ": has no config.json and 2 .gguf files; a model is a directory with config.json, or one .gguf file");
+  CHECK(locate_checkpoint(directory.path() / "c").error().code == ErrorCode::not_found);
 }
 
 TEST_CASE("weights are aligned, zeroed, and shared by copies") {

@@ -4,17 +4,20 @@
 
 namespace luthier::checkpoint {
 
-Result<std::filesystem::path> locate_checkpoint(const std::filesystem::path& directory) {
-  std::error_code failure;
-  if (std::filesystem::is_regular_file(directory, failure)) return directory;
-  if (std::filesystem::is_regular_file(directory / "config.json", failure)) return directory;
-  std::vector<std::filesystem::path> found;
-  for (const auto& entry : std::filesystem::directory_iterator(directory, failure))
-    if (entry.path().extension() == ".gguf") found.push_back(entry.path());
-  if (failure) return Error{ErrorCode::not_found, directory.string() + ": " + failure.message(), "model"};
+namespace fs = std::filesystem;
+
+Result<fs::path> locate_checkpoint(const fs::path& path) {
+  std::error_code failed;
+  if (!fs::exists(path, failed)) return Error{ErrorCode::not_found, path.string() + ": does not exist", "model"};
+  if (!fs::is_directory(path, failed) || fs::exists(path / "config.json", failed)) return path;
+  std::vector<fs::path> found;
+  for (auto entry = fs::directory_iterator(path, failed); !failed && entry != fs::directory_iterator(); entry.increment(failed))
+    if (entry->path().extension() == ".gguf") found.push_back(entry->path());
   if (found.size() == 1) return found.front();
-  return invalid(directory.string() + " has no config.json and " + std::to_string(found.size()) +
-                 " .gguf files; a model is a directory with config.json, or one .gguf file", "model");
+  return Error{ErrorCode::not_found,
+               path.string() + ": has no config.json and " + std::to_string(found.size()) +
+                   " .gguf files; a model is a directory with config.json, or one .gguf file",
+               "model"};
 }
 
 }  // namespace luthier::checkpoint

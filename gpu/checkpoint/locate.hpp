@@ -7,8 +7,8 @@
 
 namespace luthier::checkpoint {
 
-// The directory itself when it has a config.json (Hugging Face), else its only .gguf file. What every other function here
-// takes as `path`.
-Result<std::filesystem::path> locate_checkpoint(const std::filesystem::path& directory);
+// The path itself when it is a file or a directory with a config.json (Hugging Face), else the directory's only .gguf
+// file. Every function here that takes the path of a model asks this first.
+Result<std::filesystem::path> locate_checkpoint(const std::filesystem::path& path);
 
 }  // namespace luthier::checkpoint

@@ -1,0 +1,143 @@
+#include "gpu/checkpoint/adapter.hpp"
+
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "events/base/file.hpp"
+#include "gpu/checkpoint/lora_config.hpp"
+#include "gpu/checkpoint/lora_selection.hpp"
+#include "gpu/checkpoint/memory.hpp"
+#include "gpu/checkpoint/printable.hpp"
+#include "gpu/checkpoint/safetensors.hpp"
+
+namespace luthier::checkpoint {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view prefix = "base_model.model.";
+
+std::size_t padded(std::int64_t count) { return static_cast<std::size_t>((count + 15) / 16 * 16); }  // 64 bytes
+
+Result<Adapter> allocate(const LoraConfig& config, const std::vector<SelectedLayer>& selected) {
+  std::size_t count = 0;
+  for (const auto& each : selected) count += padded(each.r * each.layer.in) + padded(each.r * each.layer.out);
+  auto memory = allocate_floats(count, "the adapter");
+  if (!memory) return memory.error();
+  Adapter adapter{config, {}, std::move(*memory)};
+  float* next = adapter.memory.get();
+  const auto take = [&](std::int64_t rows, std::int64_t columns) {
+    const Tensor tensor{{rows, columns}, {next, static_cast<std::size_t>(rows * columns)}};
+    next += padded(rows * columns);
+    return tensor;
+  };
+  for (const auto& [layer, r, scale] : selected) {
+    const auto a = take(r, layer.in), b = take(layer.out, r);
+    adapter.modules.push_back({layer.name, r, scale, a, b});
+  }
+  return adapter;
+}
+
+// The file's tensors under names without PEFT's prefix, which some tools leave out.
+using Found = std::map<std::string, const StoredTensor*>;
+
+Result<Found> strip_prefix(const SafetensorsFile& file, const std::string& path) {
+  Found found;
+  for (const auto& [name, tensor] : file.tensors()) {
+    const auto stripped = name.starts_with(prefix) ? name.substr(prefix.size()) : name;
+    if (!found.emplace(stripped, &tensor).second)
+      return invalid(path + ": tensor " + printable(stripped) + ": is there twice, with " + std::string(prefix) + " and without", stripped);
+  }
+  return found;
+}
+
+std::string a_name(const std::string& layer) { return layer + ".lora_A.weight"; }
+std::string b_name(const std::string& layer) { return layer + ".lora_B.weight"; }
+
+Result<void> check_tensors(const Found& found, const std::vector<SelectedLayer>& selected, const std::string& path) {
+  std::set<std::string> known;
+  const auto refused = [&](const std::string& name, const std::string& why) {
+    return invalid(path + ": tensor " + printable(name) + ": " + why, name);
+  };
+  const auto check = [&](const std::string& name, const std::vector<std::int64_t>& shape) -> Result<void> {
+    known.insert(name);
+    const auto tensor = found.find(name);
+    if (tensor == found.end()) return refused(name, "is missing");
+    const auto& [dtype, stored_shape, bytes] = *tensor->second;
+    if (stored_shape != shape) return refused(name, "has shape " + shape_text(stored_shape) + ", not " + shape_text(shape));
+    if (dtype != Dtype::f32 && dtype != Dtype::f16 && dtype != Dtype::bf16)
+      return refused(name, "holds integers where floating point values are needed");
+    return {};
+  };
+  for (const auto& [layer, r, scale] : selected) {
+    if (auto good = check(a_name(layer.name), {r, layer.in}); !good) return good;
+    if (auto good = check(b_name(layer.name), {layer.out, r}); !good) return good;
+    // PEFT saves a copy of the base model's own lm_head beside its adapter.
+    const auto copy = layer.name + ".base_layer.weight";
+    if (layer.name == "lm_head" && found.contains(copy))
+      if (auto good = check(copy, {layer.out, layer.in}); !good) return good;
+  }
+  for (const auto& [name, tensor] : found)
+    if (!known.contains(name)) return refused(name, "belongs to no layer that adapter_config.json selects in this model");
+  return {};
+}
+
+Result<SafetensorsFile> open_tensors(const fs::path& directory) {
+  const auto path = directory / "adapter_model.safetensors";
+  std::error_code ignored;
+  if (!fs::exists(path, ignored) && fs::exists(directory / "adapter_model.bin", ignored))
+    return invalid((directory / "adapter_model.bin").string() + ": pickled adapters are not supported; save it as adapter_model.safetensors");
+  return SafetensorsFile::open(path);
+}
+
+}  // namespace
+
+Result<Adapter> make_adapter(const LoraConfig& config, const Decoder& decoder) {
+  const auto selected = select_layers(config, decoder, true);
+  if (!selected) {
+    auto error = selected.error();
+    return invalid("lora." + error.message, "lora." + error.field);
+  }
+  return allocate(config, *selected);
+}
+
+Result<Adapter> load_adapter(const fs::path& directory, const Decoder& decoder) {
+  const auto config_path = directory / "adapter_config.json";
+  const auto config = read_lora_config(config_path);
+  if (!config) return config.error();
+  const auto selected = select_layers(*config, decoder, false);
+  if (!selected) return with_context(selected.error(), config_path.string());
+  const auto file = open_tensors(directory);
+  if (!file) return file.error();
+  const auto path = (directory / "adapter_model.safetensors").string();
+  const auto found = strip_prefix(*file, path);
+  if (!found) return found.error();
+  if (auto complete = check_tensors(*found, *selected, path); !complete) return complete.error();
+  auto adapter = allocate(*config, *selected);
+  if (!adapter) return with_context(adapter.error(), path);
+  for (const auto& module : adapter->modules) {
+    if (auto read = to_f32(*found->at(a_name(module.name)), module.a.values); !read) return with_context(read.error(), path);
+    if (auto read = to_f32(*found->at(b_name(module.name)), module.b.values); !read) return with_context(read.error(), path);
+  }
+  return adapter;
+}
+
+Result<void> save_adapter(const fs::path& directory, const Adapter& adapter) {
+  std::error_code failed;
+  fs::create_directories(directory, failed);
+  if (failed) return file_error(directory, failed.value());
+  std::map<std::string, TensorToWrite> tensors;
+  for (const auto& module : adapter.modules) {
+    tensors.emplace(std::string(prefix) + a_name(module.name), TensorToWrite{module.a.shape, module.a.values});
+    tensors.emplace(std::string(prefix) + b_name(module.name), TensorToWrite{module.b.shape, module.b.values});
+  }
+  if (auto written = write_safetensors(directory / "adapter_model.safetensors", tensors, {{"format", "pt"}}); !written)
+    return written;
+  try {  // last, so that a directory with a configuration has its tensors
+    return write_file_durably(directory / "adapter_config.json", lora_config_json(adapter.config).dump(2) + "\n");
+  } catch (const nlohmann::json::exception&) {
+    return invalid((directory / "adapter_config.json").string() + ": a name in the LoRA configuration is not UTF-8");
+  }
+}
+
+}  // namespace luthier::checkpoint

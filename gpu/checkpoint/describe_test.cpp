@@ -1,0 +1,42 @@
+#include "gpu/checkpoint/describe.hpp"
+
+#include "gpu/checkpoint/test_support.hpp"
+
+namespace luthier::checkpoint {
+
+TEST_CASE("a model is described as the platform's contract says") {
+  auto spec = describe_model(models / "llama-tiny");
+  REQUIRE(spec);
+  const auto layers = (*spec)["linear_layers"];
+  CHECK(layers.size() == 15);
+  CHECK(layers[1] == nlohmann::ordered_json({{"name", "model.layers.0.self_attn.k_proj"}, {"in_features", 64}, {"out_features", 32}}));
+  CHECK(layers[14]["name"] == "lm_head");
+  spec->erase("linear_layers");
+  CHECK(*spec == nlohmann::ordered_json::parse(R"({
+    "checkpoint_model_name": "LlamaForCausalLM", "family": "llama", "num_layers": 2, "hidden_size": 64,
+    "num_attention_heads": 4, "num_kv_heads": 2, "ffn_hidden_size": 96, "vocab_size": 288, "tied_embeddings": true,
+    "gated_mlp": true, "base_num_parameters": 80192, "precision": "bfloat16", "is_chat": true, "context_size": 512,
+    "head_dim": 16, "rope": {"rope_type": "default", "rope_theta": 10000.0}, "rms_norm_eps": 1e-5, "format": "safetensors",
+    "weight_bytes_f32": 320768, "bos_token_id": 1, "eos_token_ids": [2, 0], "pad_token_id": 2})"));
+}
+
+TEST_CASE("the number of parameters ignores an explicit head size, as the contract's formula does") {
+  const auto spec = describe_model(models / "llama-tiny-untied");
+  REQUIRE(spec);
+  CHECK((*spec)["head_dim"] == 16);  // hidden 32 / 4 heads would be 8
+  CHECK((*spec)["base_num_parameters"] == 2 * ((2 * 32 * 32 + 2 * 32 * 16) + 3 * 32 * 48 + 2 * 32) + 2 * 288 * 32 + 32);
+  CHECK((*spec)["is_chat"] == true);  // chat_template.jinja
+  CHECK((*spec)["rope"]["rope_type"] == "llama3");
+  CHECK((*spec)["precision"] == "float32");
+}
+
+TEST_CASE("a GGUF file is described by its metadata") {
+  const auto spec = describe_model(goldens / "mixed.gguf");
+  REQUIRE(spec);
+  CHECK((*spec)["format"] == "gguf");
+  CHECK((*spec)["is_chat"] == false);
+  CHECK((*spec)["context_size"] == 512);
+  CHECK_FALSE(describe_model("tests/golden"));
+}
+
+}  // namespace luthier::checkpoint
