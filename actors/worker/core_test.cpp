@@ -96,6 +96,13 @@ TEST_CASE("tasks of an older position of the log change nothing, but the lease h
   CHECK(report_of(core, {TaskKind::train, "a", 1}).state == State::starting);
 }
 
+TEST_CASE("a late hint from an older position of the log takes nothing back") {
+  auto core = fresh();
+  core.lease(lease_of(1, {training("a", 1)}, 50), true);
+  CHECK(core.lease(lease_of(0, {}, 40), false).empty());
+  CHECK(core.has_processes());
+}
+
 TEST_CASE("a late hint with an older attempt does not stop the newer one") {
   auto core = fresh();
   core.lease(lease_of(1, {training("a", 2)}), true);
@@ -339,6 +346,7 @@ class Machine {
   void hear(const Lease& lease) {
     if (lease.sequence > 0) leased_ = leased_ || lease.sequence >= heard_;
     heard_ = std::max(heard_, lease.sequence);
+    if (lease.position >= newest_.position && (lease.sequence == 0 || lease.sequence >= heard_)) newest_ = lease;
     do_all(core_.lease(lease, lease.sequence > 0));
   }
 
@@ -377,6 +385,8 @@ class Machine {
   }
   void perform(const StopTask& stop) {
     expect(processes_.contains(stop.task), "stopped what is not there");
+    if (stop.why == StopWhy::withdrawn)
+      for (const auto& task : newest_.tasks) expect(task.id != stop.task, "stopped by what was said before");
     processes_[stop.task].is_stopping = true;
   }
   void perform(const LoadAdapter& load) {
@@ -440,7 +450,8 @@ class Machine {
   std::map<TaskId, Process> processes_;
   std::set<TaskId> started_;
   std::vector<Lease> said_;
-  std::int64_t sequence_ = 0, heard_ = 0, position_ = 0;
+  Lease newest_;
+  std::int64_t sequence_ = 0, heard_ = 0, position_ = 1;
   bool leased_ = false, failed_ = false;
 };
 
