@@ -23,6 +23,7 @@ struct FilesetState {
   Version version = 0;
   Version content_version = 0;  // the stream version of the last change of files
   std::map<std::string, File> files;
+  bool operator==(const FilesetState&) const = default;
 };
 
 struct AdapterState {
@@ -33,6 +34,7 @@ struct AdapterState {
   LoraShape lora;
   // What a server has loaded when it has this adapter's present content.
   std::string key() const { return fileset_id + "@" + std::to_string(fileset_version); }
+  bool operator==(const AdapterState&) const = default;
 };
 
 struct ModelState {
@@ -42,6 +44,7 @@ struct ModelState {
   std::string spec_error;
   std::int64_t spec_fileset_version = 0;  // of the fileset that spec or spec_error speaks of
   std::map<std::string, AdapterState> adapters;  // by name
+  bool operator==(const ModelState&) const = default;
 };
 
 enum class JobPhase {
@@ -74,6 +77,7 @@ struct JobState {
   std::string model, dataset, output, method, description;
   JsonText config;
   JobInputs inputs;
+  bool operator==(const JobState&) const = default;
 };
 
 enum class DeploymentPhase { pending, placed, ready, failed, deleting };
@@ -84,6 +88,7 @@ struct ServedAdapter {
   enum class Phase { loading, loaded, failed, unloading };
   Phase phase = Phase::loading;
   std::string key;
+  bool operator==(const ServedAdapter&) const = default;
 };
 
 struct DeploymentState {
@@ -96,6 +101,7 @@ struct DeploymentState {
   std::string worker, incarnation, device, endpoint;
   std::string outcome, reason;
   std::map<std::string, ServedAdapter> adapters;  // by served name, "<workspace>--<adapter>"
+  bool operator==(const DeploymentState&) const = default;
 };
 
 struct WorkerState {
@@ -103,11 +109,13 @@ struct WorkerState {
   Version version = 0;
   bool present = false, draining = false;
   std::vector<Device> devices;
+  bool operator==(const WorkerState&) const = default;
 };
 
 struct WorkspaceState {
   std::string id, name, description;
   Version version = 0;
+  bool operator==(const WorkspaceState&) const = default;
 };
 
 // Names are indexes: an entry is the entity that has the name now. What is deleted is gone from here.
@@ -130,6 +138,7 @@ struct World {
                                                          const std::string& name) const;
   // The version of the stream of a decided fact, as an append expects it: 0 when the fact opens the stream.
   Version version_before(const Fact& fact) const;
+  bool operator==(const World&) const = default;
 };
 
 // "default--capitals": what an adapter is called where it is served.
