@@ -17,6 +17,7 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import load_file, save_file
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding
 
 GOLDEN = Path(__file__).parent
 MODELS, OUT = GOLDEN / "models", GOLDEN / "checkpoint"
@@ -118,7 +119,10 @@ def peft_adapters():
         model.to(dtype).save_pretrained(out)
         (out / "README.md").unlink(missing_ok=True)
         path = out / "adapter_config.json"  # where the base lies on this machine is nobody's business
-        path.write_text(json.dumps(json.loads(path.read_text()) | {"base_model_name_or_path": "llama-tiny"}, indent=2) + "\n")
+        saved = json.loads(path.read_text()) | {"base_model_name_or_path": "llama-tiny"}
+        if isinstance(saved["target_modules"], list):  # a set in PEFT, in any order
+            saved["target_modules"].sort()
+        path.write_text(json.dumps(saved, indent=2) + "\n")
         loaded = PeftModel.from_pretrained(LlamaForCausalLM.from_pretrained(base, dtype=torch.float32), out)
         modules = {}
         for name, module in loaded.base_model.model.named_modules():
@@ -151,9 +155,9 @@ def permute(w, heads):
     return w.reshape(heads, 2, w.shape[0] // heads // 2, -1).swapaxes(1, 2).reshape(w.shape)
 
 
-def write_gguf(path, rope_factors=None, eps=1e-5):
+def write_gguf(path, rope=None, **changes):
     """A llama with one tensor kind of each type; the expected weights are those that gguf-py dequantises."""
-    model = fill(LlamaForCausalLM(config(vocab_size=32, num_hidden_layers=1)), 21)
+    model = fill(LlamaForCausalLM(config(vocab_size=32, num_hidden_layers=1, **changes)), 21)
     c, state = model.config, {k: v.detach().numpy() for k, v in model.state_dict().items()}
     names = {"q_proj": "attn_q", "k_proj": "attn_k", "v_proj": "attn_v", "o_proj": "attn_output", "gate_proj": "ffn_gate",
              "up_proj": "ffn_up", "down_proj": "ffn_down", "input_layernorm": "attn_norm", "post_attention_layernorm": "ffn_norm"}
@@ -161,8 +165,9 @@ def write_gguf(path, rope_factors=None, eps=1e-5):
     w = GGUFWriter(path, "llama")
     w.add_block_count(c.num_hidden_layers); w.add_context_length(512); w.add_embedding_length(c.hidden_size)
     w.add_feed_forward_length(c.intermediate_size); w.add_head_count(c.num_attention_heads)
-    w.add_head_count_kv(c.num_key_value_heads); w.add_layer_norm_rms_eps(eps); w.add_rope_freq_base(10000.0)
-    w.add_rope_dimension_count(c.head_dim); w.add_tokenizer_model("gpt2")
+    w.add_head_count_kv(c.num_key_value_heads); w.add_layer_norm_rms_eps(1e-5)
+    w.add_rope_freq_base((rope or c.rope_parameters)["rope_theta"])
+    w.add_rope_dimension_count(c.head_dim); w.add_key_length(c.head_dim); w.add_value_length(c.head_dim); w.add_tokenizer_model("gpt2")
     w.add_token_list([chr(97 + i // 5) * (i % 5 + 1) for i in range(32)])
     w.add_token_scores([0.5 * i for i in range(32)])
     w.add_bos_token_id(1); w.add_eos_token_id(2); w.add_pad_token_id(2); w.add_bool("tokenizer.ggml.add_bos_token", False)
@@ -181,8 +186,11 @@ def write_gguf(path, rope_factors=None, eps=1e-5):
         if heads:  # the inverse, in torch's own words: rows (head, half, 2) back to (head, 2, half)
             value = torch.from_numpy(value.copy()).view(heads, -1, 2, x.shape[1]).transpose(1, 2).reshape(x.shape).numpy()
         expected[key] = {"shape": list(x.shape), "sha256": digest(value)}
-    if rope_factors is not None:
-        w.add_tensor("rope_freqs.weight", np.array(rope_factors, np.float32))
+    if rope:  # what llama.cpp divides the frequencies by, from transformers' own frequencies
+        scaled = LlamaRotaryEmbedding(config(rope_parameters=rope, head_dim=c.head_dim, max_position_embeddings=131072)).inv_freq
+        plain = LlamaRotaryEmbedding(config(rope_parameters={"rope_type": "default", "rope_theta": rope["rope_theta"]},
+                                            head_dim=c.head_dim)).inv_freq
+        w.add_tensor("rope_freqs.weight", (plain.double() / scaled.double()).numpy().astype(np.float32))
     w.write_header_to_file(); w.write_kv_data_to_file(); w.write_tensors_to_file(); w.close()
     write_json(path.with_suffix(".digests.json"), dict(sorted(expected.items())))
 
@@ -192,6 +200,9 @@ def main():
     hf_models()
     peft_adapters()
     write_gguf(OUT / "mixed.gguf")
+    write_gguf(OUT / "llama3-rope.gguf", hidden_size=32, intermediate_size=32, num_attention_heads=1, num_key_value_heads=1,
+               head_dim=64, rope={"rope_type": "llama3", "rope_theta": 500000.0, "factor": 32.0, "low_freq_factor": 1.0,
+                                  "high_freq_factor": 4.0, "original_max_position_embeddings": 8192})
 
 
 if __name__ == "__main__":
