@@ -3,14 +3,13 @@
 #include <stdlib.h>
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "gpu/checkpoint/adapter.hpp"
 #include "gpu/checkpoint/describe.hpp"
 #include "gpu/checkpoint/locate.hpp"
 #include "gpu/train/config.hpp"
-#include "gpu/train/plan.hpp"
-
-#include <nlohmann/json.hpp>
+#include "gpu/train/preview.hpp"
 
 namespace luthier::node {
 namespace {
@@ -78,8 +77,6 @@ std::int64_t memory_of_largest(const std::vector<Device>& devices) {
   for (const auto& device : devices) most = std::max(most, device.memory_bytes);
   return most;
 }
-
-std::string mib(std::int64_t bytes) { return std::to_string((bytes + (1 << 20) - 1) >> 20) + " MiB"; }
 
 }  // namespace
 
@@ -182,9 +179,14 @@ Result<Command> WorldChecker::check_command(const StartJob& start, const core::C
   if (auto made = store_.materialise(context.files, data_directory); !made) return made.error();
   const auto model = checkpoint::locate_checkpoint(model_directory);
   if (!model) return at_field(without_path(model.error(), model_directory), "data.model");
-  const auto plan = train::plan_run(*model, data_directory / dataset->path,
-                                    validation ? data_directory / validation->path : fs::path(), *config);
-  if (!plan) return at_field(without_path(plan.error(), scratch->path()), "data");
+  train::TrainRequest run;
+  run.model = *model;
+  run.data = data_directory / dataset->path;
+  if (validation) run.validation = data_directory / validation->path;
+  run.config = *config;
+  run.memory_limit_bytes = static_cast<std::size_t>(memory_of_largest(context.devices));
+  const auto plan = train::preview(run);
+  if (!plan) return at_field(without_path(plan.error(), data_directory), "data.config");
 
   JobInputs inputs;
   inputs.model_id = context.model_id;
@@ -198,13 +200,8 @@ Result<Command> WorldChecker::check_command(const StartJob& start, const core::C
   inputs.tokens = plan->tokens;
   inputs.supervised_tokens = plan->supervised_tokens;
   inputs.steps = plan->steps;
-  inputs.memory_bytes = static_cast<std::int64_t>(plan->memory_bytes);
+  inputs.memory_bytes = plan->memory_bytes;
   inputs.engine_version = engine_version;
-  const auto most = memory_of_largest(context.devices);
-  if (!context.devices.empty() && inputs.memory_bytes > most)
-    return Error{ErrorCode::out_of_memory,
-                 "training needs " + mib(inputs.memory_bytes) + " and the largest device has " + mib(most) +
-                     "; a smaller max_seq_length or batch_size, or method lora, needs less", "data.config"};
   auto checked = start;
   checked.config.text = train::canonical_json(*config);
   checked.inputs = std::move(inputs);
