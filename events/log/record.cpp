@@ -176,6 +176,11 @@ Result<Record> decode_record(std::string_view stored) {
   return record;
 }
 
+Hash stored_hash(std::string_view stored) {
+  if (stored.size() < tail_bytes) return {};
+  return Hash(stored.substr(stored.size() - end.size() - hash_digits, hash_digits));
+}
+
 Result<Record> decode_record_at(Position position, std::string_view stored) {
   auto record = decode_record(stored);
   if (!record) return with_context(record.error(), at(position));

@@ -23,6 +23,9 @@ std::string seal(Record& record);
 // Reads a stored value and checks its own hash. A failure is `corrupt`; the caller, who knows the key, adds the position.
 Result<Record> decode_record(std::string_view stored);
 
+// The hash that a stored value names, unchecked; empty when it is too short to have one.
+Hash stored_hash(std::string_view stored);
+
 // What the value stored under `position` must be, given the hash of the record before it: that record itself.
 Result<Record> decode_record_at(Position position, std::string_view stored);
 // `corrupt`, naming the position, when `record` does not follow a record with that hash.

@@ -6,6 +6,8 @@
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/table.h>
 
+#include <algorithm>
+
 namespace luthier::log::rocks {
 namespace {
 
@@ -130,10 +132,35 @@ rocksdb::Options options(const Tuning& tuning) {
   return options;
 }
 
-Error to_error(const rocksdb::Status& status, const std::string& doing) {
+Result<std::vector<JournalFile>> check_journals(rocksdb::Env& env, const std::string& directory) {
+  std::vector<std::string> names;
+  if (const auto status = env.GetChildren(directory, &names); !status.ok()) return to_error(status, "reading " + directory);
+  std::string current;
+  if (const auto status = rocksdb::ReadFileToString(&env, directory + "/CURRENT", &current); !status.ok())
+    return to_error(rocksdb::Status::Corruption(one_line(status)), "reading " + directory + "/CURRENT");
+  while (!current.empty() && current.back() == '\n') current.pop_back();
+
+  std::sort(names.begin(), names.end());
+  std::vector<JournalFile> files;
+  for (const auto& name : names) {
+    if (name != current && !name.ends_with(".log")) continue;
+    std::string bytes;
+    const std::string path = directory + "/" + name;
+    if (!rocksdb::ReadFileToString(&env, path, &bytes).ok()) continue;  // deleted meanwhile, or RocksDB will complain
+    files.push_back({path, check_journal(bytes, name == current ? JournalUse::manifest : JournalUse::write_ahead_log)});
+  }
+  return files;
+}
+
+std::string one_line(const rocksdb::Status& status) {
   std::string text = status.ToString();
   for (char& c : text)
     if (static_cast<unsigned char>(c) < 0x20) c = ' ';
+  return text;
+}
+
+Error to_error(const rocksdb::Status& status, const std::string& doing) {
+  const std::string text = one_line(status);
   if (status.IsNoSpace()) return {ErrorCode::io, doing + ": the disk is full; free space, then restart (" + text + ")", {}};
   if (text.find("lock hold by current process") != std::string::npos || text.find("While lock file") != std::string::npos)
     return {ErrorCode::conflict, doing + ": another process has it open; there is one writer, stop that one first (" + text + ")", {}};

@@ -7,9 +7,11 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "events/base/ids.hpp"
 #include "events/base/result.hpp"
+#include "events/log/journal.hpp"
 
 namespace luthier::log::rocks {
 
@@ -39,6 +41,14 @@ struct Tuning {
 };
 rocksdb::Options options(const Tuning& tuning);
 
+// The journals that must be read before any record can be: the write-ahead logs, and the MANIFEST that CURRENT names.
+struct JournalFile {
+  std::string path;
+  JournalState state;
+};
+Result<std::vector<JournalFile>> check_journals(rocksdb::Env& env, const std::string& directory);
+
+std::string one_line(const rocksdb::Status& status);
 // One line for the operator, with the code that fits. `doing`: "writing to /data/log".
 Error to_error(const rocksdb::Status& status, const std::string& doing);
 

@@ -50,6 +50,21 @@ Result<void> make_directory(rocksdb::Env& env, const std::filesystem::path& dire
   return {};
 }
 
+// RocksDB itself would end reading at some kinds of damage as if the log ended there, and serve what is left.
+Result<void> refuse_damaged_journals(rocksdb::Env& env, const RocksLogOptions& options) {
+  const auto files = rocks::check_journals(env, options.directory.string());
+  if (!files) return files.error();
+  for (const auto& [path, state] : *files) {
+    const std::string place = path + ": the record at byte " + std::to_string(state.offset);
+    if (state.kind == JournalState::damaged || state.kind == JournalState::disordered)
+      return Error{ErrorCode::corrupt, place + (state.kind == JournalState::damaged ? " was changed" : " is out of order") + "; 'luthier audit verify' names the first position that does not "
+                                               "verify; restore the log from a backup", {}};
+    if (state.kind == JournalState::torn && options.on_warning)
+      options.on_warning(place + " is incomplete, as a power cut leaves it; it was not acknowledged and is dropped");
+  }
+  return {};
+}
+
 Result<std::shared_ptr<Anchor>> open_anchor(const RocksLogOptions& options) {
   if (options.anchor || options.anchor_file.empty()) return options.anchor;
   auto file = FileAnchor::open(options.anchor_file);
@@ -88,6 +103,8 @@ Result<void> RocksLog::open_database(const std::optional<AnchorMark>& mark) {
     if (mark && mark->position > 0) return behind_anchor(options_, 0, mark->position);
     if (auto made = make_directory(env, options_.directory); !made) return made;
   }
+  if (*exists)
+    if (auto checked = refuse_damaged_journals(env, options_); !checked) return checked;
   auto settings = rocks::options({options_.env, options_.write_buffer_bytes, options_.background_work});
   settings.create_if_missing = !*exists;
   rocksdb::DB* db = nullptr;

@@ -1,0 +1,400 @@
+#include "events/log/verify.hpp"
+
+#include <rocksdb/db.h>
+#include <rocksdb/env.h>
+#include <rocksdb/file_checksum.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <map>
+#include <memory>
+#include <thread>
+
+#include "events/log/anchor.hpp"
+#include "events/log/chain.hpp"
+#include "events/log/journal.hpp"
+#include "events/log/receipt.hpp"
+#include "events/log/record.hpp"
+#include "events/log/rocks_keys.hpp"
+
+namespace luthier::log {
+namespace {
+
+constexpr std::size_t findings_max = 20;
+constexpr Position progress_interval = 1 << 14;
+constexpr int attempts_max = 10;
+
+using WalMode = rocksdb::WALRecoveryMode;
+
+class Verification {
+ public:
+  Verification(std::filesystem::path directory, const VerifyOptions& options)
+      : directory_(directory.has_filename() ? directory : directory.parent_path()), options_(options), env_(options.env ? options.env : rocksdb::Env::Default()) {}
+
+  VerifyReport run() {
+    if (!env_->FileExists(directory_.string()).ok()) {  // RocksDB would make the directory, even when it may only read
+      find(std::nullopt, directory_.string() + ": there is no such directory");
+      return std::move(report_);
+    }
+    read_anchor();  // before the log, which may grow meanwhile
+    if (open()) {
+      read_identity();
+      verify_records();
+      if (chain_is_whole_) verify_indexes();
+      verify_files();
+    }
+    compare_with_anchor();
+    if (!report_.first_bad) report_.first_bad = first_bad_in_index_;
+    for (auto& finding : index_findings_)
+      if (report_.findings.size() < findings_max) report_.findings.push_back(std::move(finding));
+    report_.ok = report_.findings.empty();
+    return std::move(report_);
+  }
+
+ private:
+  // Something in the log's files or about one of its records.
+  void find(std::optional<Position> position, std::string message) {
+    if (position && (!report_.first_bad || *position < *report_.first_bad)) report_.first_bad = position;
+    if (report_.findings.size() < findings_max) report_.findings.push_back(std::move(message));
+  }
+  // Something in what is derived from the records. A damaged record shows up here too, by positions that are themselves
+  // whole, so these speak only after the records.
+  void find_in_index(std::optional<Position> position, std::string message) {
+    if (position && (!first_bad_in_index_ || *position < *first_bad_in_index_)) first_bad_in_index_ = position;
+    if (index_findings_.size() < findings_max) index_findings_.push_back(std::move(message));
+  }
+  std::string at(Position position) const { return "position " + std::to_string(position); }
+
+  // Opening.
+
+  void read_anchor() {
+    const auto file = options_.anchor_file.empty() ? directory_.parent_path() / "anchor" : options_.anchor_file;
+    anchor_name_ = file.string();
+    auto mark = read_anchor_file(file);
+    if (!mark) report_.notes.push_back(mark.error().message);
+    else mark_ = std::move(*mark);
+    if (!mark_) report_.notes.push_back(anchor_name_ + ": no high-water mark, so a tail that was cut off cannot be noticed");
+  }
+
+  bool open() {
+    std::string seen;
+    for (int attempt = 1; attempt <= attempts_max; ++attempt) {
+      file_findings_.clear();
+      journals_ = check_journals();
+      if (journals_ == JournalState::clean && open_database(WalMode::kAbsoluteConsistency)) return true;
+      const auto now = list_files();
+      if (attempt > 1 && now == seen) break;
+      seen = now;
+      std::this_thread::sleep_for(options_.patience);
+    }
+    // The trouble stays, so it is not a server at work. What can still be read tells the position.
+    for (const auto& finding : file_findings_) find(std::nullopt, finding);
+    if (journals_ == JournalState::torn && open_database(WalMode::kTolerateCorruptedTailRecords)) return true;
+    if (!open_error_.empty()) find(std::nullopt, open_error_);
+    if (journals_ != JournalState::disordered && open_database(WalMode::kSkipAnyCorruptedRecords)) return true;
+    find(std::nullopt, directory_.string() + ": cannot be opened at all, so no position can be named");
+    return false;
+  }
+
+  // Names and lengths: what changes while a server is at work.
+  std::string list_files() const {
+    std::vector<std::string> names;
+    if (!env_->GetChildren(directory_.string(), &names).ok()) return {};
+    std::sort(names.begin(), names.end());
+    std::string list;
+    for (const auto& name : names) {
+      std::uint64_t bytes = 0;
+      if (env_->GetFileSize((directory_ / name).string(), &bytes).ok()) list += name + " " + std::to_string(bytes) + "\n";
+    }
+    return list;
+  }
+
+  // The worst state of the journals. What a power cut leaves is judged later.
+  JournalState::Kind check_journals() {
+    const auto files = rocks::check_journals(*env_, directory_.string());
+    if (!files) {
+      file_findings_.push_back(files.error().message);
+      return JournalState::damaged;
+    }
+    auto worst = JournalState::clean;
+    for (const auto& [path, state] : *files) {
+      worst = std::max(worst, state.kind);
+      if (state.kind == JournalState::torn) torn_name_ = path;
+      const std::string record = path + ": the record at byte " + std::to_string(state.offset);
+      if (state.kind == JournalState::damaged) file_findings_.push_back(record + " was changed");
+      if (state.kind == JournalState::disordered) file_findings_.push_back(record + " is out of order: it was copied or moved");
+    }
+    return worst;
+  }
+
+  bool open_database(WalMode mode) {
+    auto settings = rocks::options({options_.env});
+    settings.wal_recovery_mode = mode;
+    settings.max_open_files = -1;  // all at once, so that a server at work cannot delete one before it is read
+    rocksdb::DB* db = nullptr;
+    const auto status = rocksdb::DB::OpenForReadOnly(settings, directory_.string(), &db);
+    if (!status.ok()) open_error_ = directory_.string() + ": " + rocks::one_line(status);
+    db_.reset(db);
+    return status.ok();
+  }
+
+  void read_identity() {
+    std::string format, id;
+    const auto format_status = db_->Get({}, std::string(rocks::format_key), &format);
+    const auto id_status = db_->Get({}, std::string(rocks::log_id_key), &id);
+    if (!format_status.ok() || !id_status.ok())
+      find(std::nullopt, directory_.string() + ": is not an event log, or its format and id cannot be read");
+    else if (format != rocks::format)
+      find(std::nullopt, directory_.string() + ": is in format " + format + "; this version of luthier reads format " +
+                             std::string(rocks::format));
+    report_.log_id = id;
+  }
+
+  // Records.
+
+  struct Iteration {
+    explicit Iteration(rocksdb::DB& db, std::string_view prefix) : prefix(prefix), end(rocks::end_of(this->prefix)), bound(end) {
+      rocksdb::ReadOptions read;
+      read.fill_cache = false;
+      read.readahead_size = 2 << 20;
+      read.iterate_upper_bound = &bound;
+      it.reset(db.NewIterator(read));
+    }
+    std::string prefix, end;
+    rocksdb::Slice bound;
+    std::unique_ptr<rocksdb::Iterator> it;
+  };
+
+  void verify_records() {
+    Iteration records(*db_, rocks::record_prefix);
+    auto& it = *records.it;
+    it.SeekToLast();
+    const Position total = it.Valid() ? rocks::number_at_end(it.key().ToStringView()).value_or(0) : 0;
+    Chain chain;
+    chain_is_whole_ = true;
+    for (it.Seek(records.prefix); it.Valid(); it.Next()) {
+      const auto record = chain.next(rocks::number_at_end(it.key().ToStringView()).value_or(0), it.value().ToStringView());
+      if (!record) {
+        chain_is_whole_ = false;
+        find(chain.head().position + 1, record.error().message);
+        break;
+      }
+      take(*record);
+      if (options_.on_progress && record->position % progress_interval == 0) options_.on_progress(record->position, total);
+    }
+    const Position next = chain.head().position + 1;
+    if (!it.status().ok()) {
+      chain_is_whole_ = false;
+      find(next, at(next) + ": cannot be read (" + rocks::one_line(it.status()) + ")");
+    }
+    if (chain_is_whole_) finish_command();
+    report_.head = chain.head();
+    report_.head_time = chain.head().position > 0 ? chain.time() : 0;
+    if (options_.on_progress) options_.on_progress(chain.head().position, total);
+    // No gap shows, so what the damaged bytes held was the tail.
+    if (chain_is_whole_ && !report_.findings.empty() && !report_.first_bad && !file_findings_.empty())
+      find(next, at(next) + ": what stood here, if anything did, was in the damaged bytes");
+    if (chain_is_whole_ && journals_ == JournalState::torn) judge_torn_tail(next);
+  }
+
+  // A power cut leaves an incomplete record that nobody was told of; a changed byte can make an acknowledged one look the
+  // same. The mark outside the log tells them apart.
+  void judge_torn_tail(Position next) {
+    if (mark_ && mark_->position < next)
+      report_.notes.push_back(torn_name_ + ": ends in an incomplete record, which was never acknowledged; the next start removes it");
+    else
+      find(next, at(next) + ": " + torn_name_ + " ends in a record that is cut short or was changed; " +
+                     (mark_ ? "it was acknowledged" : "without a high-water mark it cannot be told whether it was acknowledged"));
+  }
+
+  // Follows streams, names and commands from record to record, and asks the indexes for what they must say.
+  void take(const Record& record) {
+    auto& head = heads_[record.stream];
+    if (record.version != head.version + 1)
+      find(record.position, at(record.position) + ": is version " + std::to_string(record.version) + " of " +
+                                record.stream.entity + " " + record.stream.id + ", after version " + std::to_string(head.version));
+    if (head.version == 0 || head.workspace != record.workspace || head.name != record.name) {
+      ++names_count_;
+      expect(record.position, "the index of names",
+             rocks::name_key(record.stream.entity, record.workspace, record.name, record.position), record.stream.id);
+    }
+    head = {record.version, record.position, record.workspace, record.name};
+    ++stream_entries_count_;
+    expect(record.position, "the index of streams", rocks::stream_key(record.stream, record.version),
+           std::to_string(record.position));
+
+    if (!command_ || command_->receipt.command != record.command) {
+      finish_command();
+      command_.emplace();
+      command_->receipt.command = record.command;
+      command_->stream = record.stream;
+    }
+    command_->receipt.events.push_back(record.type);
+    command_->receipt.position = record.position;
+    command_->receipt.hash = record.hash;
+    command_->receipt.version = heads_[command_->stream].version;
+  }
+
+  void expect(Position position, const char* index, const std::string& key, const std::string& value) {
+    std::string stored;
+    const auto status = db_->Get({}, key, &stored);
+    if (status.IsNotFound()) find_in_index(position, at(position) + ": is missing in " + index);
+    else if (!status.ok()) find_in_index(position, at(position) + ": " + index + " cannot be read (" + rocks::one_line(status) + ")");
+    else if (stored != value) find_in_index(position, at(position) + ": " + index + " says something else");
+  }
+
+  // All events of one command lie together, and its receipt says what they are.
+  void finish_command() {
+    if (!command_) return;
+    ++effective_commands_count_;
+    auto& expected = command_->receipt;
+    std::string stored;
+    const auto status = db_->Get({}, rocks::receipt_key(expected.command), &stored);
+    const std::string receipt_of = at(expected.position) + ": the receipt of command '" + expected.command.id + "' ";
+    if (!status.ok())
+      return find_in_index(expected.position, receipt_of + (status.IsNotFound() ? "is missing" : "cannot be read (" + rocks::one_line(status) + ")"));
+    auto receipt = decode_receipt(expected.command, stored);
+    if (!receipt) return find_in_index(expected.position, receipt_of + "is damaged");
+    expected.command_digest = receipt->command_digest;
+    if (*receipt != expected)
+      find_in_index(expected.position, receipt_of + "does not agree with its events (it names position " +
+                                  std::to_string(receipt->position) + ")");
+  }
+
+  // Indexes: nothing in them beyond what the records say.
+
+  void verify_indexes() {
+    const auto count = [&](std::string_view prefix, const char* what, auto check) {
+      Iteration entries(*db_, prefix);
+      Position count = 0;
+      for (entries.it->Seek(entries.prefix); entries.it->Valid(); entries.it->Next()) {
+        ++count;
+        check(entries.it->key().ToStringView(), entries.it->value().ToStringView());
+      }
+      if (!entries.it->status().ok())
+        find_in_index(std::nullopt, std::string(what) + " cannot be read (" + rocks::one_line(entries.it->status()) + ")");
+      return count;
+    };
+    const auto nothing = [](std::string_view, std::string_view) {};
+    const auto more = [&](const char* what, Position count, Position expected) {
+      if (count != expected)
+        find_in_index(std::nullopt, std::string(what) + " has " + std::to_string(count) + " entries; the records make " + std::to_string(expected));
+    };
+    more("the index of streams", count(rocks::stream_prefix, "the index of streams", nothing), stream_entries_count_);
+    more("the index of names", count(rocks::name_prefix, "the index of names", nothing), names_count_);
+    const auto heads = count(rocks::head_prefix, "the table of stream heads",
+                             [&](std::string_view key, std::string_view value) { verify_head(key, value); });
+    more("the table of stream heads", heads, static_cast<Position>(heads_.size()));
+    Position effective = 0;
+    count(rocks::receipt_prefix, "the table of receipts",
+          [&](std::string_view key, std::string_view value) { effective += verify_receipt(key, value) ? 1 : 0; });
+    more("the table of receipts", effective, effective_commands_count_);
+  }
+
+  void verify_head(std::string_view key, std::string_view value) {
+    const auto stream = rocks::parse_head_key(key);
+    const auto known = stream ? heads_.find(*stream) : heads_.end();
+    const auto head = decode_head(value);
+    if (known == heads_.end()) find_in_index(std::nullopt, "the table of stream heads has a stream without events");
+    else if (!head || *head != known->second)
+      find_in_index(known->second.position, at(known->second.position) + ": the head of " + stream->entity + " " + stream->id +
+                                       " does not agree with its events");
+  }
+
+  // Whether the receipt claims events. Those are checked against the events themselves; here are the others.
+  bool verify_receipt(std::string_view key, std::string_view value) {
+    const auto command = rocks::parse_receipt_key(key);
+    const auto receipt = command ? decode_receipt(*command, value) : Error{};
+    if (!receipt) {
+      find_in_index(std::nullopt, "the table of receipts has an entry that is damaged");
+      return false;
+    }
+    if (!receipt->events.empty()) return true;
+    std::string stored;
+    const bool is_start = receipt->position == 0;
+    if (!is_start && !db_->Get({}, rocks::record_key(receipt->position), &stored).ok())
+      find_in_index(std::nullopt, "the receipt of command '" + command->id + "' names " + at(receipt->position) + ", which is not there");
+    else if (receipt->hash != (is_start ? zero_hash() : stored_hash(stored)))
+      find_in_index(receipt->position, at(receipt->position) + ": does not have the hash that the receipt of command '" + command->id + "' names");
+    return false;
+  }
+
+  // The rest.
+
+  // Whatever the tables hold beside our keys and values: their own indexes, filters, padding.
+  void verify_files() {
+    std::vector<rocksdb::LiveFileMetaData> tables;
+    db_->GetLiveFilesMetaData(&tables);
+    for (const auto& table : tables) {
+      const std::string file = directory_.string() + table.name;
+      const auto sum = checksum_of(file, table.size);
+      if (sum.status.IsPathNotFound()) continue;  // it was there and whole when we opened it; a server at work has merged it away
+      if (!sum.status.ok()) find_in_index(std::nullopt, file + ": cannot be read (" + rocks::one_line(sum.status) + ")");
+      else if (sum.value != table.file_checksum) find_in_index(std::nullopt, file + ": differs from its checksum");
+    }
+  }
+
+  struct Checksum {
+    rocksdb::Status status;
+    std::string value;
+  };
+  Checksum checksum_of(const std::string& file, std::uint64_t bytes) {
+    const auto generator = rocksdb::GetFileChecksumGenCrc32cFactory()->CreateFileChecksumGenerator({});
+    std::unique_ptr<rocksdb::SequentialFile> in;
+    auto status = env_->NewSequentialFile(file, &in, {});
+    std::string scratch(1 << 20, '\0');
+    std::uint64_t done = 0;
+    for (rocksdb::Slice piece("-"); status.ok() && !piece.empty(); done += piece.size()) {
+      status = in->Read(scratch.size(), &piece, scratch.data());
+      if (status.ok()) generator->Update(piece.data(), piece.size());
+    }
+    if (status.ok() && done != bytes) status = rocksdb::Status::Corruption("it has another length");
+    generator->Finalize();
+    return {status, generator->GetChecksum()};
+  }
+
+  void compare_with_anchor() {
+    if (!mark_ || mark_->position == 0 || !db_) return;
+    if (!report_.log_id.empty() && mark_->log_id != report_.log_id)
+      return find(std::nullopt, anchor_name_ + ": belongs to log " + mark_->log_id + ", this one is " + report_.log_id);
+    if (mark_->position > report_.head.position) {
+      if (chain_is_whole_)
+        find(report_.head.position + 1, at(report_.head.position + 1) + ": is missing: the log ends at " + at(report_.head.position) +
+                                            ", but " + at(mark_->position) + " was acknowledged (" + anchor_name_ + ")");
+      return;
+    }
+    std::string stored;
+    if (!db_->Get({}, rocks::record_key(mark_->position), &stored).ok() || stored_hash(stored) != mark_->hash)
+      find(mark_->position, at(mark_->position) + ": is not the record that was acknowledged (" + anchor_name_ + "); the log was written anew");
+  }
+
+  struct CommandInProgress {
+    Receipt receipt;
+    StreamKey stream;  // of its first event
+  };
+
+  const std::filesystem::path directory_;
+  const VerifyOptions& options_;
+  rocksdb::Env* env_;
+  VerifyReport report_;
+  std::string anchor_name_, torn_name_, open_error_;
+  std::optional<AnchorMark> mark_;
+  JournalState::Kind journals_ = JournalState::clean;
+  std::vector<std::string> file_findings_;
+  std::unique_ptr<rocksdb::DB> db_;
+  bool chain_is_whole_ = false;
+
+  std::map<StreamKey, StreamHead> heads_;
+  std::optional<CommandInProgress> command_;
+  std::optional<Position> first_bad_in_index_;
+  std::vector<std::string> index_findings_;
+  Position names_count_ = 0, stream_entries_count_ = 0, effective_commands_count_ = 0;
+};
+
+}  // namespace
+
+VerifyReport verify_log(const std::filesystem::path& directory, const VerifyOptions& options) {
+  return Verification(directory, options).run();
+}
+
+}  // namespace luthier::log
