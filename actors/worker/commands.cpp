@@ -145,6 +145,7 @@ int run(const WorkerOptions& options, const StopSignals& signals, std::ostream& 
   config.devices = find_devices();
   ProcessConfig processes;
   processes.work = work;
+  processes.program = options.program;
   processes.checkpoint_every = options.checkpoint_every;
 
   ProcessTaskRunner runner(processes, **blobs);

@@ -17,6 +17,7 @@ struct WorkerOptions {
   std::filesystem::path blobs_token;  // --blobs-token FILE
   std::int64_t checkpoint_every = 10; // --checkpoint-every STEPS
   std::string engine_version;
+  std::string program = "/proc/self/exe";  // understands `train` and `engine serve`
 };
 
 // Runs until SIGTERM or SIGINT: then training is asked for a checkpoint, everything is ended, and the control plane is
