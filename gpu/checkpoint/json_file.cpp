@@ -38,7 +38,7 @@ Result<nlohmann::json> parse_object(std::string_view text, const std::string& na
   } catch (const nlohmann::json::exception& refused) {
     std::string_view why = refused.what();  // "[json.exception.parse_error.101] parse error at line 1, column 2: …"
     why.remove_prefix(std::min(why.size(), why.find("] ") + 2));
-    return invalid(name + ": is not JSON: " + printable(why));
+    return invalid(name + ": is not JSON: " + printable(why, 300));
   }
 }
 

@@ -2,8 +2,7 @@
 
 namespace luthier::checkpoint {
 
-std::string printable(std::string_view text) {
-  constexpr std::size_t length_max = 120;
+std::string printable(std::string_view text, std::size_t length_max) {
   std::string result;
   for (const char c : text.substr(0, length_max)) result += c >= ' ' && c <= '~' ? c : '?';
   return text.size() > length_max ? result + "..." : result;

@@ -8,8 +8,8 @@
 
 namespace luthier::checkpoint {
 
-// At most 120 characters; control characters and bytes outside ASCII become '?'.
-std::string printable(std::string_view text);
+// At most `length_max` characters; control characters and bytes outside ASCII become '?'.
+std::string printable(std::string_view text, std::size_t length_max = 120);
 std::string shape_text(const std::vector<std::int64_t>& shape);  // "[2, 3]"
 
 }  // namespace luthier::checkpoint
