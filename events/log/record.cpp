@@ -128,7 +128,9 @@ Result<Record> decode_record(std::string_view stored) {
   const std::string_view tail = stored.substr(stored.size() - tail_bytes);
   const std::string_view previous = tail.substr(before_previous.size(), hash_digits);
   const std::string_view hash = tail.substr(before_previous.size() + hash_digits + before_hash.size(), hash_digits);
-  if (!tail.starts_with(before_previous) || !is_hash(previous) || !is_hash(hash)) return corrupt("the record has no hash");
+  const bool is_tail = tail.starts_with(before_previous) && tail.ends_with(end) &&
+                       tail.substr(before_previous.size() + hash_digits).starts_with(before_hash);
+  if (!is_tail || !is_hash(previous) || !is_hash(hash)) return corrupt("the record has no hash");
 
   Record record;
   record.previous = previous;
