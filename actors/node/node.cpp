@@ -46,6 +46,25 @@ Result<std::unique_ptr<log::RocksLog>> open_log(const Layout& layout, const Log&
   return log::RocksLog::open(options);
 }
 
+constexpr const char* port_file = "http.port";  // a port once chosen is kept
+
+Result<gateway::GatewayOptions> gateway_options(const config::Config& config, const Layout& layout) {
+  const auto listen = config::parse_listen(config.listen);
+  if (!listen) return listen.error();
+  gateway::GatewayOptions options;
+  options.host = listen->first;
+  options.port = listen->second;
+  options.token_file = layout.keys() / "gateway.token";
+  if (options.port == 0)
+    if (const auto kept = read_text(layout.root / port_file, 16); kept) options.port = std::atoi(kept->c_str());
+  return options;
+}
+
+Result<void> write_line(const std::filesystem::path& file, std::string text) {
+  text += "\n";
+  return write_file_durably(file, text, 0600);
+}
+
 Result<std::unique_ptr<bus::NatsServer>> start_nats(const config::Config& config, const Layout& layout) {
   bus::NatsServerOptions options;
   options.directory = layout.nats();
@@ -162,12 +181,27 @@ Result<void> Node::Parts::create_default_workspace() {
 }
 
 Result<void> Node::Parts::start_gateway(const config::Config& config) {
-  auto started = gateway::Gateway::start(gateway_options(config, layout), gateway_doors(*projections, *blobs, *bus));
+  auto options = gateway_options(config, layout);
+  if (!options) return options.error();
+  gateway::GatewayDoors doors;
+  doors.route = [this](const std::string& model) { return route(*projections, model); };
+  doors.list_models = [this] { return list_models(*projections); };
+  doors.health = [this]() -> Result<void> {
+    if (!bus->connected()) return Error{ErrorCode::unavailable, "NATS cannot be reached", ""};
+    return {};
+  };
+  doors.blobs = blobs.get();
+  auto started = gateway::Gateway::start(*options, doors);
+  const bool was_kept = options->port != 0 && config.listen.ends_with(":0");
+  if (!started && was_kept) {  // somebody else has it by now
+    options->port = 0;
+    started = gateway::Gateway::start(*options, doors);
+  }
   if (!started) return with_context(started.error(), "listening on " + config.listen);
   gateway = std::move(*started);
   http_url = gateway->url();
-  const auto text = http_url + "\n";
-  return write_file_durably(layout.http_url(), std::as_bytes(std::span(text)), 0600);
+  if (auto kept = write_line(layout.root / port_file, std::to_string(gateway->port())); !kept) return kept;
+  return write_line(layout.http_url(), http_url);
 }
 
 void Node::Parts::start_worker(const config::Config& config) {
