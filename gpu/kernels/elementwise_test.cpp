@@ -3,6 +3,7 @@
 #include <set>
 
 #include "gpu/kernels/adamw.hpp"
+#include "gpu/kernels/bfloat16.hpp"
 #include "gpu/kernels/bias.hpp"
 #include "gpu/kernels/dispatch.hpp"
 #include "gpu/kernels/embedding.hpp"
@@ -121,4 +122,17 @@ TEST_CASE("dropout keeps the expected share, scaled, and repeats its choice") {
   CHECK(once != other);
   CHECK(std::set<float>(once.begin(), once.end()) == std::set<float>{0.0f, float(1 / 0.75)});
   CHECK(double(std::count(once.begin(), once.end(), 0.0f)) == Approx(25000).epsilon(0.03));
+}
+
+TEST_CASE("rounding to bfloat16 takes the nearest, and the even one of two") {
+  const std::vector<float> x{1.0f, 1.0f + 0x1p-9f, 1.0f + 0x1p-8f, 1.0f + 3 * 0x1p-8f, -1.0f - 0x1.2p-8f, 3.4e38f,
+                             std::numeric_limits<float>::infinity()};
+  const float infinity = std::numeric_limits<float>::infinity();
+  const std::vector<float> expected{1.0f, 1.0f, 1.0f, 1.0f + 0x1p-6f, -1.0f - 0x1p-7f, infinity, infinity};
+  std::vector<float> y(x.size());
+  round_to_bfloat16(std::int64_t(x.size()), x.data(), y.data());
+  CHECK(y == expected);
+  float nan = std::nanf("");
+  round_to_bfloat16(1, &nan, &nan);
+  CHECK(std::isnan(nan));
 }

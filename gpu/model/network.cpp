@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <string>
 
+#include "gpu/kernels/bfloat16.hpp"
+
 namespace luthier::model {
 namespace {
 
@@ -94,6 +96,18 @@ std::size_t Network::first_trained_layer() const {
   if (embedding_gradient) return 0;
   const auto first = std::find_if(layers.begin(), layers.end(), [](const Layer& layer) { return layer.trains(); });
   return static_cast<std::size_t>(first - layers.begin());
+}
+
+void round_inputs(Network& network) {
+  for (Layer& layer : network.layers)
+    for (Projection& projection : layer.projections) projection.bfloat16_inputs = true;
+  network.head.bfloat16_inputs = true;
+}
+
+void round_weights(const checkpoint::Weights& weights) {
+  for (const auto& [name, tensor] : weights.tensors())
+    if (tensor.shape.size() > 1)
+      kernels::round_to_bfloat16(static_cast<std::int64_t>(tensor.values.size()), tensor.values.data(), tensor.values.data());
 }
 
 Result<Network> bind(const checkpoint::Decoder& decoder, const Binding& binding) {

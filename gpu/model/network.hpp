@@ -48,6 +48,12 @@ struct Binding {
   float* lora_gradients = nullptr;                 // nullptr: the adapter is frozen
 };
 
+// Rounds the inputs of all products of a network whose weights have been rounded; see round_weights.
+void round_inputs(Network& network);
+
+// Matrices become what a checkpoint in bfloat16 would have held. Norms and biases stay.
+void round_weights(const checkpoint::Weights& weights);
+
 // Fails with `corrupt`, naming the tensor, when the weights lack one. What the binding points to must outlive the network.
 Result<Network> bind(const checkpoint::Decoder& decoder, const Binding& binding);
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "gpu/kernels/bfloat16.hpp"
 #include "gpu/kernels/bias.hpp"
 #include "gpu/kernels/gemm.hpp"
 #include "gpu/kernels/random.hpp"
@@ -49,8 +50,8 @@ void shrink(const Projection& p, std::int64_t rows, const float* x, float* shrun
   if (dropout.rate == 0)
     return gemm(Transpose::no, Transpose::yes, rows, p.rank, p.in, 1, x, p.in, p.a, p.in, 0, shrunk, p.rank);
   for (const LowRankPart& low : p.low_rank) {
-    drop(of_part(dropout, low), rows * p.in, x, scratch.dropped);
-    gemm(Transpose::no, Transpose::yes, rows, low.r, p.in, 1, scratch.dropped, p.in, p.a + low.first * p.in, p.in, 0,
+    drop(of_part(dropout, low), rows * p.in, x, scratch.input);
+    gemm(Transpose::no, Transpose::yes, rows, low.r, p.in, 1, scratch.input, p.in, p.a + low.first * p.in, p.in, 0,
          shrunk + low.first, p.rank);
   }
 }
@@ -83,15 +84,15 @@ void low_rank_backward(const Projection& p, std::int64_t rows, const float* x, c
     const float* gradient = scratch.low_rank + low.first;
     const Dropout mask = of_part(dropout, low);
     if (p.a_gradient) {
-      drop(mask, rows * p.in, x, scratch.dropped);
-      gemm(Transpose::yes, Transpose::no, low.r, p.in, rows, 1, gradient, p.rank, scratch.dropped, p.in, 1,
+      drop(mask, rows * p.in, x, scratch.input);
+      gemm(Transpose::yes, Transpose::no, low.r, p.in, rows, 1, gradient, p.rank, scratch.input, p.in, 1,
            p.a_gradient + low.first * p.in, p.in);
     }
     if (!dx) continue;
     gemm(Transpose::no, Transpose::no, rows, p.in, low.r, 1, gradient, p.rank, p.a + low.first * p.in, p.in, 0,
-         scratch.dropped, p.in);
-    drop(mask, rows * p.in, scratch.dropped, scratch.dropped);
-    kernels::add(rows * p.in, scratch.dropped, dx);
+         scratch.input, p.in);
+    drop(mask, rows * p.in, scratch.input, scratch.input);
+    kernels::add(rows * p.in, scratch.input, dx);
   }
 }
 
@@ -104,6 +105,10 @@ bool Projection::trains() const {
 
 void project(const Projection& p, std::int64_t rows, const float* x, float beta, float* y, float* shrunk,
              const Dropout& dropout, const ProjectionScratch& scratch) {
+  if (p.bfloat16_inputs) {
+    kernels::round_to_bfloat16(rows * p.in, x, scratch.input);
+    x = scratch.input;
+  }
   for (const Run& run : runs_of(p))
     gemm(Transpose::no, Transpose::yes, rows, run.out, p.in, 1, x, p.in, run.weight, p.in, beta, y + run.first, p.out);
   for (const LinearPart& part : p.parts)

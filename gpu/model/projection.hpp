@@ -33,6 +33,8 @@ struct Projection {
   float* a_gradient = nullptr;
   std::vector<LowRankPart> low_rank;
 
+  bool bfloat16_inputs = false;  // x is rounded before the products, as weights held in bfloat16 want it; forward only
+
   bool trains() const;
 };
 
@@ -46,7 +48,7 @@ struct Dropout {
 // What projections need besides their operands; all may be shared by all projections of a network.
 struct ProjectionScratch {
   float* low_rank = nullptr;  // [rows, largest rank]
-  float* dropped = nullptr;   // [rows, largest in], only with dropout
+  float* input = nullptr;     // [rows, largest in], for dropped or rounded inputs only
 };
 
 // y: [rows, out] with leading dimension out; x: [rows, in]. beta 1 adds to y. `shrunk`: [rows, rank], x A^T, kept for the

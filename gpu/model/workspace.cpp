@@ -106,7 +106,7 @@ std::size_t lay_out(Workspace& ws, float* base, const checkpoint::Decoder& d, co
   }
   const std::int64_t rows = std::max(size.tokens, size.head_chunk);
   ws.scratch.low_rank = take(rows, w.rank_max);
-  if (size.dropout) ws.scratch.dropped = take(rows, w.in_max);
+  if (size.dropout || size.bfloat16) ws.scratch.input = take(rows, w.in_max);
   take_shared(take, ws, d, lora, w);
   return take.layout.floats();
 }

@@ -18,7 +18,8 @@ struct PassSize {
   std::int64_t tokens = 0;          // most of one batch
   std::int64_t head_chunk = 256;    // rows whose logits exist at the same time
   bool backward = false;            // keep what the gradients need
-  bool dropout = false;
+  bool dropout = false;             // of an adapter's input
+  bool bfloat16 = false;            // inputs of products are rounded; no backward pass
 };
 
 // What one layer leaves behind for its gradients. Without a backward pass all layers share one.

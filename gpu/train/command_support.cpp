@@ -1,0 +1,62 @@
+#include "gpu/train/command_support.hpp"
+
+#include <algorithm>
+#include <ctime>
+#include <ostream>
+
+#include "gpu/kernels/dispatch.hpp"
+#include "gpu/train/commands.hpp"
+
+namespace luthier::train {
+
+int refuse(std::ostream& err, const Error& error) {
+  std::string line = error.message;
+  std::replace_if(line.begin(), line.end(), [](unsigned char c) { return c < ' '; }, ' ');
+  err << "luthier: " << line << std::endl;
+  return exit_bad_input;
+}
+
+void use_threads(int threads) {
+  if (threads > 0) kernels::set_thread_count(threads);
+}
+
+Signals::Signals() {
+  sigemptyset(&signals_);
+  for (const int signal : {SIGTERM, SIGINT, SIGUSR1}) sigaddset(&signals_, signal);
+  pthread_sigmask(SIG_BLOCK, &signals_, &before_);
+}
+
+Signals::~Signals() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
+std::optional<int> Signals::take() {
+  const timespec no_wait{};
+  const int signal = sigtimedwait(&signals_, nullptr, &no_wait);
+  return signal > 0 ? std::optional(signal) : std::nullopt;
+}
+
+Result<Loaded> load(const std::filesystem::path& model, const std::filesystem::path& adapter, model::Keep keep) {
+  Loaded loaded;
+  auto decoder = checkpoint::read_decoder(model);
+  if (!decoder) return decoder.error();
+  if (!adapter.empty()) {
+    auto read = checkpoint::load_adapter(adapter, *decoder);
+    if (!read) return read.error();
+    loaded.adapter = std::move(*read);
+  }
+  auto base = checkpoint::load_model(model);
+  if (!base) return base.error();
+  loaded.base = std::move(*base);
+  if (!adapter.empty() || keep != model::Keep::values) {
+    auto trainable = adapter.empty() ? model::Trainable::full(loaded.base.decoder, loaded.base.weights, keep)
+                                     : model::Trainable::lora(loaded.base.decoder, loaded.adapter, keep);
+    if (!trainable) return trainable.error();
+    loaded.trainable = std::move(*trainable);
+  }
+  auto network = loaded.trainable ? loaded.trainable->bind(loaded.base.decoder, loaded.base.weights)
+                                  : model::bind(loaded.base.decoder, {.weights = &loaded.base.weights});
+  if (!network) return network.error();
+  loaded.network = std::move(*network);
+  return loaded;
+}
+
+}  // namespace luthier::train

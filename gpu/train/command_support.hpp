@@ -1,0 +1,41 @@
+// What the verbs share. Internal to the commands.
+#pragma once
+
+#include <csignal>
+#include <filesystem>
+#include <iosfwd>
+#include <optional>
+
+#include "events/base/result.hpp"
+#include "gpu/model/trainable.hpp"
+
+namespace luthier::train {
+
+// One line on `err`; the exit code for it.
+int refuse(std::ostream& err, const Error& error);
+
+void use_threads(int threads);  // 0: as it is
+
+// While it lives SIGTERM, SIGINT and SIGUSR1 wait to be asked for, in this thread and in those that it starts.
+class Signals {
+ public:
+  Signals();
+  ~Signals();
+  Signals(const Signals&) = delete;
+  Signals& operator=(const Signals&) = delete;
+  std::optional<int> take();  // the next one that has come
+
+ private:
+  sigset_t signals_{}, before_{};
+};
+
+// A model to be asked, with or without an adapter, and gradients where they are wanted.
+struct Loaded {
+  checkpoint::Model base;
+  checkpoint::Adapter adapter;
+  std::optional<model::Trainable> trainable;  // the adapter, or with gradients all weights
+  model::Network network;
+};
+Result<Loaded> load(const std::filesystem::path& model, const std::filesystem::path& adapter, model::Keep keep);
+
+}  // namespace luthier::train

@@ -1,0 +1,54 @@
+#include "gpu/train/metrics.hpp"
+
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+namespace luthier::train {
+namespace {
+
+std::string line_of(const Progress& step) {
+  nlohmann::ordered_json line{{"step", step.step},
+                              {"loss", step.loss},
+                              {"grad_norm", step.grad_norm},
+                              {"lr", step.learning_rate},
+                              {"tokens", step.tokens},
+                              {"tokens_read", step.tokens_read}};
+  if (step.validation_loss) line["validation_loss"] = *step.validation_loss;
+  return line.dump() + "\n";
+}
+
+}  // namespace
+
+void Totals::add(const Progress& step) {
+  if (steps++ == 0) first_loss = step.loss;
+  final_loss = step.loss;
+  tokens += step.tokens;
+  tokens_read += step.tokens_read;
+}
+
+Result<Metrics> Metrics::open(const std::filesystem::path& directory, std::string lines_before) {
+  Metrics metrics;
+  metrics.path_ = directory / "metrics.jsonl";
+  metrics.file_.open(metrics.path_, std::ios::trunc);
+  metrics.file_ << lines_before << std::flush;
+  if (!metrics.file_) return Error{ErrorCode::io, metrics.path_.string() + " cannot be written", {}};
+  std::istringstream lines(lines_before);
+  for (std::string line; std::getline(lines, line);) {
+    const auto step = nlohmann::json::parse(line, nullptr, false);
+    if (!step.is_object()) continue;
+    metrics.totals_.add({.loss = step.value("loss", 0.0), .tokens = step.value("tokens", std::int64_t{0}),
+                         .tokens_read = step.value("tokens_read", std::int64_t{0})});
+  }
+  metrics.lines_ = std::move(lines_before);
+  return metrics;
+}
+
+Result<void> Metrics::add(const Progress& step) {
+  const std::string line = line_of(step);
+  lines_ += line;
+  totals_.add(step);
+  if (!(file_ << line << std::flush)) return Error{ErrorCode::io, path_.string() + " cannot be written", {}};
+  return {};
+}
+
+}  // namespace luthier::train

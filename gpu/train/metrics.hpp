@@ -1,0 +1,38 @@
+// metrics.jsonl: one line a step, and the totals over them.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <string_view>
+
+#include "events/base/result.hpp"
+#include "gpu/train/trainer.hpp"
+
+namespace luthier::train {
+
+struct Totals {
+  std::int64_t steps = 0, tokens = 0, tokens_read = 0;
+  double first_loss = 0, final_loss = 0;
+
+  void add(const Progress& step);
+};
+
+class Metrics {
+ public:
+  // Starts the file in `directory` with the lines that a checkpoint had.
+  static Result<Metrics> open(const std::filesystem::path& directory, std::string lines_before);
+
+  Result<void> add(const Progress& step);
+  const std::string& lines() const { return lines_; }
+  const Totals& totals() const { return totals_; }
+
+ private:
+  std::filesystem::path path_;
+  std::ofstream file_;
+  std::string lines_;
+  Totals totals_;
+};
+
+}  // namespace luthier::train

@@ -1,0 +1,115 @@
+#include <cstdio>
+#include <nlohmann/json.hpp>
+#include <ostream>
+
+#include "events/base/file.hpp"
+#include "gpu/train/command_support.hpp"
+#include "gpu/train/commands.hpp"
+#include "gpu/train/trainer.hpp"
+
+namespace luthier::train {
+namespace {
+
+using nlohmann::ordered_json;
+
+constexpr std::size_t config_bytes_max = 1 << 20;
+
+ordered_json progress_json(const Progress& p) {
+  ordered_json line{{"phase", to_string(p.phase)}, {"step", p.step}, {"max_steps", p.max_steps}};
+  if (p.phase == Phase::starting) line["resumed_from_step"] = p.resumed_from_step;
+  if (p.phase != Phase::training) return line;
+  line.update(ordered_json{{"loss", p.loss},
+                           {"grad_norm", p.grad_norm},
+                           {"lr", p.learning_rate},
+                           {"tokens", p.tokens},
+                           {"tokens_read", p.tokens_read},
+                           {"tokens_per_second", p.tokens_per_second},
+                           {"seconds_left", p.seconds_left}});
+  if (p.validation_loss) line["validation_loss"] = *p.validation_loss;
+  return line;
+}
+
+ordered_json result_json(const TrainResult& r) {
+  ordered_json line{{"phase", r.stopped ? "stopped" : "done"},
+                    {"steps", r.steps},
+                    {"tokens", r.tokens},
+                    {"tokens_read", r.tokens_read},
+                    {"first_loss", r.first_loss},
+                    {"final_loss", r.final_loss},
+                    {"seconds", r.seconds}};
+  if (r.validation_loss) line["validation_loss"] = *r.validation_loss;
+  return line;
+}
+
+std::string progress_text(const Progress& p) {
+  char text[160];
+  if (p.phase != Phase::training) {
+    std::snprintf(text, sizeof text, "%s%s", to_string(p.phase),
+                  p.resumed_from_step > 0 && p.phase == Phase::starting
+                      ? (" again after step " + std::to_string(p.resumed_from_step)).c_str()
+                      : "");
+    return text;
+  }
+  std::snprintf(text, sizeof text, "step %lld/%lld  loss %.4f  gradient %.3f  rate %.3g  %.0f tokens/s  %.0f s left",
+                static_cast<long long>(p.step), static_cast<long long>(p.max_steps), p.loss, p.grad_norm, p.learning_rate,
+                p.tokens_per_second, p.seconds_left);
+  if (!p.validation_loss) return text;
+  return text + ("  validation " + std::to_string(*p.validation_loss));
+}
+
+std::string result_text(const TrainResult& r, const std::filesystem::path& out) {
+  char text[160];
+  std::snprintf(text, sizeof text, "%s after %lld steps in %.1f s: loss %.4f at first, %.4f at last",
+                r.stopped ? "stopped" : "done", static_cast<long long>(r.steps), r.seconds, r.first_loss, r.final_loss);
+  return r.stopped ? text : text + (". See " + out.string());
+}
+
+TrainRequest request_of(const TrainOptions& options, TrainingConfig config) {
+  return {.model = options.model,
+          .adapter = options.adapter,
+          .data = options.data,
+          .validation = options.validation,
+          .out = options.out,
+          .config = std::move(config),
+          .base_model_name = options.base_model,
+          .validation_every = options.validation_every,
+          .checkpoint_directory = options.checkpoint_directory,
+          .checkpoint_every = options.checkpoint_every,
+          .memory_limit_bytes = options.memory_limit_mib << 20};
+}
+
+TrainHooks hooks_for(const TrainOptions& options, Signals& signals, std::ostream& out) {
+  TrainHooks hooks;
+  hooks.progress = [&](const Progress& p) {
+    // Programs take the first line as the beginning: it must know where the run goes on from.
+    if (options.progress_json && p.phase != Phase::loading) out << progress_json(p).dump() << std::endl;
+    if (!options.progress_json) out << progress_text(p) << std::endl;
+  };
+  hooks.wish = [&] {
+    Wish wish = Wish::go_on;
+    while (const auto signal = signals.take())
+      wish = *signal == SIGUSR1 && wish != Wish::stop ? Wish::checkpoint : Wish::stop;
+    return wish;
+  };
+  hooks.checkpoint_written = [&](std::int64_t step) {
+    if (options.progress_json) out << ordered_json{{"checkpoint", step}}.dump() << std::endl;
+  };
+  return hooks;
+}
+
+}  // namespace
+
+int train(const TrainOptions& options, std::ostream& out, std::ostream& err) {
+  const auto text = read_text(options.config, config_bytes_max);
+  if (!text) return refuse(err, text.error());
+  auto config = parse_training_config(*text);
+  if (!config) return refuse(err, with_context(config.error(), options.config.string()));
+  use_threads(options.threads);
+  Signals signals;
+  const auto result = train(request_of(options, std::move(*config)), hooks_for(options, signals, out));
+  if (!result) return refuse(err, result.error());
+  out << (options.progress_json ? result_json(*result).dump() : result_text(*result, options.out)) << std::endl;
+  return result->stopped ? exit_stopped : exit_done;
+}
+
+}  // namespace luthier::train

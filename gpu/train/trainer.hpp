@@ -1,0 +1,68 @@
+// One training run from files to files: supervised fine-tuning of all weights or of an adapter.
+//
+// The result is a function of the files, the configuration, the instruction set and the number of threads. A run that was
+// killed and started again with the same request goes on from its last checkpoint and ends with the same bytes.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "events/base/result.hpp"
+#include "gpu/train/config.hpp"
+
+namespace luthier::train {
+
+struct TrainRequest {
+  std::filesystem::path model;       // a directory or a .gguf file
+  std::filesystem::path adapter;     // empty: a new one; else start from it and keep its rank, alpha and targets
+  std::filesystem::path data;
+  std::filesystem::path validation;  // empty: none
+  std::filesystem::path out;
+  TrainingConfig config;
+  std::string base_model_name;       // for adapter_config.json; empty: the model's path as given
+
+  std::int64_t validation_every = 0;       // steps; 0: after the last one only
+  std::filesystem::path checkpoint_directory;  // empty: no checkpoints
+  std::int64_t checkpoint_every = 0;       // steps; 0: only when the run is asked to stop
+  std::size_t memory_limit_bytes = 0;      // 0: what the machine has free
+};
+
+enum class Phase { loading, starting, training, validating, saving };
+const char* to_string(Phase phase);
+
+struct Progress {
+  Phase phase = Phase::loading;
+  std::int64_t resumed_from_step = 0;
+  std::int64_t step = 0, max_steps = 0;  // steps done; 0 of 0 while the files are read
+  double loss = 0, grad_norm = 0, learning_rate = 0;  // of that step
+  std::int64_t tokens = 0;            // of that step: those whose loss counts
+  std::int64_t tokens_read = 0;       // of that step: all that went through the network
+  double tokens_per_second = 0;       // of all tokens, over this process's steps so far
+  double seconds_left = 0;
+  std::optional<double> validation_loss = {};  // when this step had one
+};
+
+enum class Wish { go_on, checkpoint, stop };
+
+struct TrainHooks {
+  // Both are called on the thread that trains, between two steps. Either may be empty.
+  std::function<void(const Progress&)> progress;
+  std::function<Wish()> wish;  // stop: write a checkpoint, if there is a directory for it, and end
+  std::function<void(std::int64_t step)> checkpoint_written;
+};
+
+struct TrainResult {
+  bool stopped = false;  // as the hook wished; there is no output then
+  std::int64_t steps = 0, resumed_from_step = 0;
+  std::int64_t tokens = 0, tokens_read = 0;  // over all steps, those of earlier processes too
+  double first_loss = 0, final_loss = 0;
+  std::optional<double> validation_loss = {};
+  double seconds = 0;  // this process
+};
+
+Result<TrainResult> train(const TrainRequest& request, const TrainHooks& hooks);
+
+}  // namespace luthier::train
