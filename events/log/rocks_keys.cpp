@@ -41,8 +41,12 @@ class NoDiary final : public rocksdb::Logger {
 rocksdb::BlockBasedTableOptions table_options() {
   rocksdb::BlockBasedTableOptions table;
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));  // nearly all command ids and half of the streams are new
-  table.block_cache = rocksdb::NewLRUCache(32 << 20);
-  table.cache_index_and_filter_blocks = true;  // so that memory has a bound, whatever the log's length
+  // Indexes and filters in small pieces, in the same cache as the data: memory has a bound, whatever the log's length. In one
+  // piece they would be larger than a shard of the cache and be read again for every key.
+  table.cache_index_and_filter_blocks = true;
+  table.index_type = rocksdb::BlockBasedTableOptions::kTwoLevelIndexSearch;
+  table.partition_filters = true;
+  table.block_cache = rocksdb::NewLRUCache(32 << 20, 2);
   return table;
 }
 
