@@ -32,7 +32,7 @@ bool HttpConnection::has_request(milliseconds timeout) const {
 void HttpConnection::begin_request() {
   deadline_ = std::chrono::steady_clock::now() + options_->request_timeout;
   allowance_ = options_->header_bytes_max;
-  header_complete_ = exceeded_ = written_ = false;
+  header_complete_ = exceeded_ = false;
   line_length_ = 0;
 }
 
@@ -87,7 +87,6 @@ ssize_t HttpConnection::read(char* to, size_t size) {
 }
 
 ssize_t HttpConnection::write(const char* from, size_t size) {
-  written_ = true;
   std::size_t done = 0;
   while (done < size) {
     if (!poll_for(socket_, POLLOUT, options_->write_timeout)) return -1;

@@ -21,7 +21,6 @@ class HttpConnection final : public httplib::Stream {
   bool has_request(std::chrono::milliseconds timeout) const;
   void begin_request();
   bool has_exceeded_header() const { return exceeded_ && !header_complete_; }
-  bool has_written() const { return written_; }
   bool peer_has_closed() const;
 
   bool is_readable() const override;
@@ -42,7 +41,7 @@ class HttpConnection final : public httplib::Stream {
   const HttpOptions* options_;
   std::chrono::steady_clock::time_point deadline_{};
   std::size_t allowance_ = 0;  // bytes that this request may still have
-  bool header_complete_ = false, exceeded_ = false, written_ = false;
+  bool header_complete_ = false, exceeded_ = false;
   int line_length_ = 0;        // an empty line ends the header
   std::array<char, 16384> buffer_{};
   std::size_t begin_ = 0, end_ = 0;

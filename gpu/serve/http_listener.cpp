@@ -7,7 +7,9 @@
 
 #include <array>
 #include <atomic>
+#include <cerrno>
 #include <condition_variable>
+#include <cstdlib>
 #include <cstring>
 #include <deque>
 #include <mutex>
@@ -88,7 +90,7 @@ std::string_view reason_of(int status) {
     case 400: return "the request is not HTTP";
     case 413: return "the body is too large";
     case 414: return "the request's path is too long";
-    case 431: return "Request Header Fields Too Large";
+    case 431: return "the request's header is too large";
     case 503: return "Service Unavailable";
     default: return "the request was refused";
   }
@@ -183,6 +185,9 @@ httplib::Server::HandlerResponse HttpListener::Parts::route_without_body(const h
     return HandlerResponse::Handled;
   };
   if (draining) return refuse(503, "the server is stopping");
+  const auto length = request.get_header_value("Content-Length");
+  if (length.size() > 15 || (!length.empty() && std::strtoull(length.c_str(), nullptr, 10) > options.body_bytes_max))
+    return refuse(413, "the body is larger than " + std::to_string(options.body_bytes_max) + " bytes");
   if (!path_exists) return refuse(404, "there is no " + request.method + " " + request.path.substr(0, 200));
   if (route == nullptr) return refuse(405, request.method + " is not possible on " + request.path.substr(0, 200));
   if (route->method == "POST") {
@@ -226,10 +231,6 @@ void HttpListener::Parts::serve_connection(HttpConnection& connection) {
     const bool close_connection = draining || threads->full();
     const bool answered = process_request(connection, close_connection, closed, nullptr);
     open = answered && !closed && !close_connection && !connection.close_after;
-    if (!answered && connection.has_exceeded_header() && !connection.has_written()) {
-      const auto text = raw_answer(431, error_answer(431, "the request's header is too large"));
-      connection.write(text.data(), text.size());
-    }
   }
 }
 
@@ -259,7 +260,10 @@ void HttpListener::Parts::set_up() {
     if (route.method == "POST")
       Post(route.path, [this](const auto& request, auto& response, const auto& reader) { serve_body(request, response, reader); });
   set_error_handler(httplib::Server::Handler([this](const httplib::Request&, httplib::Response& response) {
-    if (response.body.empty()) put(response, error_answer(response.status, std::string(reason_of(response.status))));
+    if (!response.body.empty()) return;
+    const bool header_too_large = current_connection != nullptr && current_connection->has_exceeded_header();
+    const int status = header_too_large ? 431 : response.status;
+    put(response, error_answer(status, std::string(reason_of(status))));
   }));
 }
 

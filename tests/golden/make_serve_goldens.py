@@ -17,7 +17,7 @@ GOLDEN = Path(__file__).parent
 MODELS, CHECKPOINT, OUT = GOLDEN / "models", GOLDEN / "checkpoint", GOLDEN / "serve"
 LENGTHS, NEW, MARGIN = (1, 2, 15, 16, 17, 40, 130, 300), 24, 2e-3
 CASES = [("models/llama-tiny", None), ("models/llama-tiny", "models/llama-tiny-adapter"), ("models/llama-tiny-untied", None),
-         ("checkpoint/llama-biased-f16", None), ("models/llama-tiny", "checkpoint/adapter-rslora"),
+         ("checkpoint/llama-biased-f16", None), ("models/llama-tiny", "checkpoint/adapter-bf16"), ("models/llama-tiny", "checkpoint/adapter-regex"),
          ("models/llama-tiny", "checkpoint/adapter-lm-head"), ("models/llama-tiny", "checkpoint/adapter-patterns")]
 TEXTS = ["The capital of France is Paris.", "a", "What is the name of the artifact? It is the lantern. " * 8]
 
