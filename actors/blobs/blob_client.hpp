@@ -17,6 +17,7 @@ namespace luthier::blobs {
 struct BlobClientOptions {
   std::string endpoint;              // "http://127.0.0.1:8080"
   std::string token;                 // what the gateway's token file holds
+  std::int64_t blob_bytes_max = std::int64_t{1} << 40;
   int attempts = 5;
   std::chrono::milliseconds backoff{200};
   std::chrono::milliseconds connect_timeout{5'000};
