@@ -28,6 +28,7 @@ class FleetKeeper {
     const bool is_present = known != follower_.world.workers.end() && known->second.present;
     if (is_present && known->second.incarnation == beat->incarnation) return heard_known(beat);
     if (beat->leaving || (is_present && !may_replace(*beat, known->second))) return;
+    fleet_.hear(beat, now());  // or it would be silent since before its loss, and lost again as soon as it has joined
     register_worker(*beat);
   }
 

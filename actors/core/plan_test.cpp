@@ -146,6 +146,7 @@ TEST_CASE("invariant 10: the reconciler loads what is enabled, unloads the rest,
   REQUIRE(b.rests());
   CHECK(b.deployment("serve").attempt == 2);
   auto again = report(TaskKind::serve, b.deployment("serve").id, 2, State::running);
+  again.endpoint = "http://127.0.0.1:2";
   b.hears("east", {again});
   REQUIRE(b.rests());
   CHECK(b.deployment("serve").adapters.at("default--others").phase == ServedAdapter::Phase::loading);

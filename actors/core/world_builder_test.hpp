@@ -64,8 +64,8 @@ class WorldBuilder {
     inputs.model_id = world.models.at({"default", "smol"}).id;
     inputs.model_fileset_id = world.filesets.at({"default", "smol-files"}).id;
     inputs.dataset_fileset_id = world.filesets.at({"default", "rows"}).id;
-    inputs.model_files = inputs.model_files;
     inputs.memory_bytes = memory;
+    inputs.steps = 10;
     inputs.dataset = {"file", std::string(64, 'a'), 1};
     start.inputs = inputs;
     does("job", name, start);

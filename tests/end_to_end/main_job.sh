@@ -53,8 +53,9 @@ stop_node
 luthier audit verify --data "$data" > "$work/verify.txt" || fail "the log does not verify: $(cat "$work/verify.txt")"
 
 # One byte of a copy.
-cp -r "$data/log" "$work/copy"
-python3 - "$work/copy" <<'PY'
+mkdir "$work/copy"
+cp -r "$data/log" "$data/anchor" "$work/copy"
+python3 - "$work/copy/log" <<'PY'
 import pathlib, sys
 for file in sorted(pathlib.Path(sys.argv[1]).iterdir()):
     content = bytearray(file.read_bytes())

@@ -47,13 +47,14 @@ class Connection final : public bus::Bus {
 // A process's own handle of the log: after its end nothing can be written any more.
 class LogHandle final : public log::EventLog {
  public:
-  explicit LogHandle(log::EventLog& log) : log_(log) {}
+  LogHandle(log::EventLog& log, bool find_duplicates) : log_(log), find_duplicates_(find_duplicates) {}
   Result<std::vector<Result<log::Receipt>>> append(std::span<const log::Append> appends, Timestamp now) override {
     if (!is_alive) return gone;
     return log_.append(appends, now);
   }
   Result<std::optional<log::Receipt>> find_receipt(const CommandKey& command) const override {
     if (!is_alive) return gone;
+    if (!find_duplicates_) return std::optional<log::Receipt>();
     return log_.find_receipt(command);
   }
   log::Head head() const override { return log_.head(); }
@@ -71,6 +72,7 @@ class LogHandle final : public log::EventLog {
 
  private:
   log::EventLog& log_;
+  bool find_duplicates_;
 };
 
 }  // namespace
@@ -106,7 +108,7 @@ std::string SimPlane::start() {
   if (!projections) return "the projections do not open: " + projections.error().message;
   running->log = std::move(*log);
   running->projections = std::move(*projections);
-  running->log_handle = std::make_unique<LogHandle>(*running->log);
+  running->log_handle = std::make_unique<LogHandle>(*running->log, options_.find_duplicates);
   running->connection = std::make_unique<Connection>(bus_);
   const core::Doors doors{running->log_handle.get(), running->projections.get(), running->connection.get(), &clock_, &checker_};
   const core::Signals signals{[this](const std::string& text) {
@@ -151,6 +153,7 @@ Result<events::Command> SimChecker::check(const events::Request& request, const 
     inputs.model_files = context.model_files;
     inputs.dataset = context.files.front();
     inputs.rows = 8;
+    inputs.steps = 20;
     inputs.engine_version = "simulated";
     start->inputs = inputs;
   }

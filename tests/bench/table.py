@@ -1,0 +1,42 @@
+"""Rows of a comparison, as a table for people and as JSON for scripts."""
+import argparse
+import json
+import statistics
+
+
+def arguments(description):
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--quick", action="store_true", help="fewer repetitions")
+    parser.add_argument("--json", metavar="FILE", help="write the rows there")
+    return parser.parse_args()
+
+
+def compare(work, unit, ours, theirs, peer, goal, higher_is_better=True):
+    """`ours` and `theirs` are the repetitions in pairs. `goal`: the least ratio (or the most, when lower is better)."""
+    ratios = [a / b for a, b in zip(ours, theirs)]
+    ratio = statistics.median(ratios)
+    holds = ratio >= goal if higher_is_better else ratio <= goal
+    return {"work": work, "unit": unit, "ours": statistics.median(ours), "peer": peer, "theirs": statistics.median(theirs),
+            "ratio": ratio, "spread": [min(ratios), max(ratios)], "goal": goal, "holds": holds}
+
+
+def alone(work, unit, ours, goal=None, higher_is_better=True):
+    value = statistics.median(ours)
+    holds = None if goal is None else (value >= goal if higher_is_better else value <= goal)
+    return {"work": work, "unit": unit, "ours": value, "peer": None, "theirs": None, "ratio": None,
+            "spread": [min(ours), max(ours)], "goal": goal, "holds": holds}
+
+
+def show(rows, json_file):
+    def number(value):
+        return "" if value is None else f"{value:,.3g}" if abs(value) < 10 else f"{value:,.0f}"
+
+    print(f"{'work':44} {'unit':10} {'ours':>9} {'theirs':>9} {'ratio':>6} {'spread':>13} {'goal':>6}  holds")
+    for row in rows:
+        spread = "-".join(number(x) for x in row["spread"])
+        holds = {True: "yes", False: "NO", None: ""}[row["holds"]]
+        print(f"{row['work']:44} {row['unit']:10} {number(row['ours']):>9} {number(row['theirs']):>9} "
+              f"{number(row['ratio']):>6} {spread:>13} {number(row['goal']):>6}  {holds}")
+    if json_file:
+        with open(json_file, "w", encoding="utf-8") as file:
+            json.dump(rows, file, indent=2)
