@@ -63,27 +63,30 @@ class StopSignals {
   sigset_t signals_, before_;
 };
 
-// The lock file says who has it: the process, for people, and its incarnation, for the one that comes after it.
+// The lock file holds the process's id, for whoever wants to find it; the incarnation lies beside it, for the one that comes
+// after this one and may say that it replaces it.
 struct Claim {
   FileLock lock;
   std::string replaces;
 };
 
+std::string first_line(const std::filesystem::path& file) {
+  const auto text = read_text(file, 4096);
+  return text ? text->substr(0, text->find('\n')) : "";
+}
+
 Result<Claim> claim(const std::filesystem::path& work, const std::string& incarnation) {
   const auto file = work / "worker.lock";
   auto lock = FileLock::take(file);
   if (!lock) return lock.error();
-  const auto content = read_text(file, 4096);
-  const auto text = content ? *content : "";
-  const auto pid = text.substr(0, text.find('\n'));
   if (!*lock)
-    return Error{ErrorCode::conflict, "process " + pid + " is a worker on " + work.parent_path().string() +
+    return Error{ErrorCode::conflict, "process " + first_line(file) + " is a worker on " + work.parent_path().string() +
                                           " already; stop it, or choose another --data", "data"};
-  std::string replaces;
-  if (const auto end = text.find('\n'); end != std::string::npos) replaces = text.substr(end + 1);
-  if (const auto end = replaces.find('\n'); end != std::string::npos) replaces.resize(end);
-  if (auto ok = (*lock)->write(std::to_string(::getpid()) + "\n" + incarnation + "\n"); !ok) return ok.error();
-  return Claim{std::move(**lock), replaces};
+  if (auto ok = (*lock)->write(std::to_string(::getpid()) + "\n"); !ok) return ok.error();
+  const auto beside = work / "worker.incarnation";
+  auto replaces = first_line(beside);
+  if (auto ok = write_file_durably(beside, incarnation + "\n", 0600); !ok) return ok.error();
+  return Claim{std::move(**lock), std::move(replaces)};
 }
 
 Result<std::unique_ptr<BlobDoor>> open_blobs(const WorkerOptions& options) {

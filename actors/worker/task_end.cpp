@@ -8,7 +8,7 @@ namespace {
 
 using Outcome = TaskReport::Outcome;
 
-constexpr int exit_bad_input = 2;
+constexpr int exit_bad_input = 2, exit_stopped = 3;
 
 std::string signal_reason(int number) {
   std::string reason = "the process was killed by signal " + std::to_string(number) + " (" + ::strsignal(number) + ")";
@@ -52,8 +52,9 @@ std::chrono::milliseconds grace_of(StopWhy why) {
 
 ProcessEnded ended_as(const ChildExit& exit) {
   ProcessEnded ended;
-  if (exit.was_asked) {
+  if (exit.was_asked || exit.code == exit_stopped) {
     ended.outcome = Outcome::stopped;
+    if (!exit.was_asked) ended.reason = "somebody other than the worker asked the process to stop";
     return ended;
   }
   if (exit.code == exit_bad_input) {
