@@ -14,13 +14,11 @@
 namespace luthier::train {
 namespace {
 
-constexpr std::int64_t packs_together = 1;
-
 // One pack, or one row, at a time: with --packing the way that training packs.
 DataOrder order_of(const text::Dataset& data, std::int64_t packing) {
   TrainingConfig config;
   config.epochs = 1;
-  config.batch_size = packs_together;
+  config.batch_size = 1;
   config.packing = packing > 0;
   config.max_seq_length = packing;
   return {lengths_of(data), config};

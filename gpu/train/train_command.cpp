@@ -81,9 +81,9 @@ TrainRequest request_of(const TrainOptions& options, TrainingConfig config) {
 TrainHooks hooks_for(const TrainOptions& options, Signals& signals, std::ostream& out) {
   TrainHooks hooks;
   hooks.progress = [&](const Progress& p) {
-    // Programs take the first line as the beginning: it must know where the run goes on from.
-    if (options.progress_json && p.phase != Phase::loading) out << progress_json(p).dump() << std::endl;
-    if (!options.progress_json) out << progress_text(p) << std::endl;
+    // The first line is the beginning: where the run goes on from is known then, and the input was good.
+    if (p.phase == Phase::loading) return;
+    out << (options.progress_json ? progress_json(p).dump() : progress_text(p)) << std::endl;
   };
   hooks.wish = [&] {
     Wish wish = Wish::go_on;

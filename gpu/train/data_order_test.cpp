@@ -1,0 +1,88 @@
+#include "gpu/train/data_order.hpp"
+
+#include <catch2/catch.hpp>
+#include <map>
+
+using namespace luthier::train;
+
+namespace {
+
+TrainingConfig config_with(std::int64_t batch, std::int64_t accumulation, std::int64_t epochs) {
+  TrainingConfig config;
+  config.batch_size = batch;
+  config.gradient_accumulation = accumulation;
+  config.epochs = epochs;
+  config.max_seq_length = 10;
+  return config;
+}
+
+}  // namespace
+
+TEST_CASE("rows keep the file's order, and no step crosses the end of an epoch") {
+  DataOrder order({1, 2, 3, 4, 5}, config_with(2, 1, 2));
+  REQUIRE(order.steps_total() == 6);
+  CHECK(order.step(0) == Step{{0, 1}});
+  CHECK(order.step(2) == Step{{4}});
+  CHECK(order.step(3) == Step{{0, 1}});
+  CHECK(order.step(5) == Step{{4}});
+  CHECK(order.tokens_max() == 7);
+}
+
+TEST_CASE("accumulation makes a step of several micro-batches, fewer at an epoch's end") {
+  DataOrder order({1, 1, 1, 1, 1, 1, 1}, config_with(2, 3, 1));
+  REQUIRE(order.steps_total() == 2);
+  CHECK(order.step(0) == Step{{0, 1}, {2, 3}, {4, 5}});
+  CHECK(order.step(1) == Step{{6}});
+}
+
+TEST_CASE("max_steps goes round the epochs, and with epochs the shorter of the two counts") {
+  auto config = config_with(2, 1, 1);
+  config.epochs.reset();
+  config.max_steps = 1000000000;
+  DataOrder endless({1, 1, 1}, config);
+  CHECK(endless.steps_total() == 1000000000);
+  CHECK(endless.step(999999999) == Step{{2}});
+  config.epochs = 2;
+  CHECK(DataOrder({1, 1, 1}, config).steps_total() == 4);
+  config.max_steps = 3;
+  CHECK(DataOrder({1, 1, 1}, config).steps_total() == 3);
+}
+
+TEST_CASE("packing fills a sequence in order until the next row does not fit, and batches count packs") {
+  auto config = config_with(2, 1, 1);
+  config.packing = true;
+  DataOrder order({4, 6, 3, 3, 5, 10, 1}, config);
+  REQUIRE(order.steps_total() == 3);
+  CHECK(order.step(0) == Step{{0, 1, 2, 3}});
+  CHECK(order.step(1) == Step{{4, 5}});
+  CHECK(order.step(2) == Step{{6}});
+  CHECK(order.tokens_max() == 16);
+}
+
+TEST_CASE("shuffling gives each epoch another order of the same rows, and the same one again for the same seed") {
+  auto config = config_with(4, 1, 3);
+  config.shuffle = true;
+  const std::vector<std::int64_t> lengths{9, 1, 8, 2, 7, 3, 6, 4, 5, 10};
+  DataOrder order(lengths, config), again(lengths, config);
+  std::vector<std::vector<std::size_t>> epochs(3);
+  for (std::int64_t s = 0; s < order.steps_total(); ++s)
+    for (const auto& rows : order.step(s)) {
+      CHECK(again.step(s) == order.step(s));
+      std::int64_t tokens = 0;
+      for (const auto row : rows) tokens += lengths[row];
+      CHECK(tokens <= order.tokens_max());
+      auto& epoch = epochs[static_cast<std::size_t>(s / 3)];
+      epoch.insert(epoch.end(), rows.begin(), rows.end());
+    }
+  CHECK(epochs[0] != epochs[1]);
+  CHECK(epochs[1] != epochs[2]);
+  for (auto epoch : epochs) {
+    std::sort(epoch.begin(), epoch.end());
+    CHECK(epoch == std::vector<std::size_t>{0, 1, 2, 3, 4, 5, 6, 7, 8, 9});
+  }
+  // A run that starts again asks for a later step first.
+  DataOrder resumed(lengths, config);
+  CHECK(resumed.step(7) == order.step(7));
+  config.seed = 2;
+  CHECK(DataOrder(lengths, config).step(0) != order.step(0));
+}

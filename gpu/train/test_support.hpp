@@ -1,0 +1,100 @@
+// What the trainer's tests share: golden files, temporary directories, tensors compared.
+#pragma once
+
+#include <unistd.h>
+
+#include <atomic>
+#include <catch2/catch.hpp>
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "events/base/result.hpp"
+#include "gpu/checkpoint/safetensors.hpp"
+
+namespace luthier::train::test {
+
+inline const std::filesystem::path goldens = "tests/golden/train";
+
+template <class T>
+T take(Result<T> result) {
+  if (!result) FAIL(result.error().message);
+  return std::move(*result);
+}
+
+class TemporaryDirectory {
+ public:
+  TemporaryDirectory() {
+    static std::atomic<int> counter{0};
+    path_ = std::filesystem::temp_directory_path() /
+            ("luthier-train-" + std::to_string(::getpid()) + "-" + std::to_string(counter++));
+    std::filesystem::create_directories(path_);
+  }
+  ~TemporaryDirectory() { std::filesystem::remove_all(path_); }
+  TemporaryDirectory(const TemporaryDirectory&) = delete;
+  TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
+  std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+inline std::string read_bytes(const std::filesystem::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  if (!in) FAIL("no file " << path);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+inline nlohmann::json read_json(const std::filesystem::path& path) { return nlohmann::json::parse(read_bytes(path)); }
+
+inline std::vector<nlohmann::json> read_lines(const std::filesystem::path& path) {
+  std::vector<nlohmann::json> lines;
+  std::ifstream in(path);
+  for (std::string line; std::getline(in, line);) lines.push_back(nlohmann::json::parse(line));
+  return lines;
+}
+
+inline std::filesystem::path write_text(const std::filesystem::path& path, const std::string& text) {
+  std::ofstream(path) << text;
+  return path;
+}
+
+using Tensors = std::map<std::string, std::vector<float>>;
+
+inline Tensors read_tensors(const std::filesystem::path& path) {
+  const auto file = take(checkpoint::SafetensorsFile::open(path));
+  Tensors tensors;
+  for (const auto& [name, stored] : file.tensors()) {
+    tensors[name].resize(stored.count());
+    REQUIRE(checkpoint::to_f32(stored, tensors[name]));
+  }
+  return tensors;
+}
+
+// The largest difference, as a part of the largest expected value.
+inline double difference(const std::vector<float>& got, const std::vector<float>& expected) {
+  if (got.size() != expected.size()) return 1e30;
+  double largest = 1e-12, apart = 0;
+  for (std::size_t i = 0; i < got.size(); ++i) {
+    if (!std::isfinite(got[i])) return 1e30;
+    largest = std::max(largest, std::abs(double(expected[i])));
+    apart = std::max(apart, std::abs(double(got[i]) - expected[i]));
+  }
+  return apart / largest;
+}
+
+inline void check_close(const Tensors& got, const Tensors& expected, double limit) {
+  CHECK(got.size() == expected.size());
+  for (const auto& [name, values] : expected) {
+    INFO(name);
+    REQUIRE(got.contains(name));
+    CHECK(difference(got.at(name), values) < limit);
+  }
+}
+
+}  // namespace luthier::train::test
