@@ -1,6 +1,6 @@
 #include "gpu/kernels/adamw.hpp"
 
-#ifdef __GNUC__
+#ifndef __clang__
 #pragma GCC optimize("no-math-errno")  // or the square root below is a call for every element
 #endif
 

@@ -5,11 +5,12 @@
 
 #include <cstdint>
 
-#if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && \
-    !defined(LUTHIER_NO_CLONES)
+#if defined(__x86_64__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 #define LUTHIER_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else
-#define LUTHIER_CLONES  // sanitizers run before the choice could be made
+// Sanitizers run before the choice could be made, and clang 14 refuses to inline a function that returns a vector into a
+// clone for a longer vector: what it builds is correct, and slower outside of matrix products.
+#define LUTHIER_CLONES
 #endif
 #define LUTHIER_INLINE inline __attribute__((always_inline))
 

@@ -67,30 +67,27 @@ LUTHIER_INLINE void scalar_tile(std::int64_t rows, std::int64_t columns, std::in
     }
 }
 
-template <class V, int Rows>
-LUTHIER_INLINE void row_band(std::int64_t n, std::int64_t k, Operands o, bool accumulate) {
-  std::int64_t j = 0;
-  const auto advance = [&](std::int64_t by) __attribute__((always_inline)) {
-    j += by;
-    o.b += by;
-    o.c += by;
-  };
-  for (; j + 2 * lanes<V> <= n; advance(2 * lanes<V>)) tile<V, Rows, 2>(k, o, accumulate);
-  for (; j + lanes<V> <= n; advance(lanes<V>)) tile<V, Rows, 1>(k, o, accumulate);
-  if (j < n) scalar_tile(Rows, n - j, k, o, accumulate);
+LUTHIER_INLINE Operands moved(Operands o, std::int64_t rows, std::int64_t columns) {
+  o.a += rows * o.a_row;
+  o.b += columns;
+  o.c += rows * o.ldc + columns;
+  return o;
 }
 
 template <class V, int Rows>
-LUTHIER_INLINE void all_bands(std::int64_t m, std::int64_t n, std::int64_t k, Operands o, bool accumulate) {
+LUTHIER_INLINE void row_band(std::int64_t n, std::int64_t k, const Operands& o, bool accumulate) {
+  std::int64_t j = 0;
+  for (; j + 2 * lanes<V> <= n; j += 2 * lanes<V>) tile<V, Rows, 2>(k, moved(o, 0, j), accumulate);
+  for (; j + lanes<V> <= n; j += lanes<V>) tile<V, Rows, 1>(k, moved(o, 0, j), accumulate);
+  if (j < n) scalar_tile(Rows, n - j, k, moved(o, 0, j), accumulate);
+}
+
+template <class V, int Rows>
+LUTHIER_INLINE void all_bands(std::int64_t m, std::int64_t n, std::int64_t k, const Operands& o, bool accumulate) {
   std::int64_t i = 0;
-  const auto advance = [&](std::int64_t by) __attribute__((always_inline)) {
-    i += by;
-    o.a += by * o.a_row;
-    o.c += by * o.ldc;
-  };
-  for (; i + Rows <= m; advance(Rows)) row_band<V, Rows>(n, k, o, accumulate);
-  for (; i + 2 <= m; advance(2)) row_band<V, 2>(n, k, o, accumulate);
-  for (; i < m; advance(1)) row_band<V, 1>(n, k, o, accumulate);
+  for (; i + Rows <= m; i += Rows) row_band<V, Rows>(n, k, moved(o, i, 0), accumulate);
+  for (; i + 2 <= m; i += 2) row_band<V, 2>(n, k, moved(o, i, 0), accumulate);
+  for (; i < m; ++i) row_band<V, 1>(n, k, moved(o, i, 0), accumulate);
 }
 
 struct Linear {
