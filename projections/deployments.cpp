@@ -1,86 +1,167 @@
-#include "projections/fold.hpp"
+#include <algorithm>
+
+#include "projections/projection.hpp"
+#include "projections/rows.hpp"
 
 namespace luthier::projections {
 namespace {
 
-void set_adapter(Rows& rows, const std::string& name, const std::string& key, const std::string& status, const std::string& reason) {
-  rows.change([&](Row& row) {
-    const Row adapter{{"name", name}, {"key", key}, {"status", status}, {"reason", reason}};
-    for (auto& each : row["adapters"])
-      if (each["name"] == name) return each = adapter, void();
-    row["adapters"].push_back(adapter);
-  });
-}
+using namespace events;
 
-void end_attempt(Row& row, const std::string& status, const std::string& reason) {
-  row["status"] = status;
-  row["reason"] = reason;
-  row["endpoint"] = nullptr;
-  row["adapters"] = Row::array();
-}
+constexpr std::size_t status_history_max = 100;
+
+struct ServedAdapterRow {
+  std::string name, key;  // "default--capitals", "<fileset id>@<version>"
+  std::string status;     // "loading", "loaded", "failed", "unloading"
+  std::string reason;
+  static constexpr auto fields() {
+    return std::tuple{field("name", &ServedAdapterRow::name), field("key", &ServedAdapterRow::key),
+                      field("status", &ServedAdapterRow::status), field("reason", &ServedAdapterRow::reason)};
+  }
+};
+
+struct StatusRow {
+  std::string timestamp, status, status_message;
+  static constexpr auto fields() {
+    return std::tuple{field("timestamp", &StatusRow::timestamp), field("status", &StatusRow::status),
+                      field("status_message", &StatusRow::status_message)};
+  }
+};
+
+struct DeploymentRow : RowHead {
+  std::string description, model;
+  bool lora_enabled = true;
+  std::string status, status_message;  // "CREATED", "PENDING", "READY", "ERROR", "DELETING"
+  std::string reason;                  // why the last attempt has ended, until another is ready
+  std::int64_t attempt = 0, attempts_failed = 0;  // in a row
+  std::optional<std::string> worker, device, endpoint;
+  std::vector<ServedAdapterRow> adapters;  // by name
+  std::vector<StatusRow> status_history;   // the last ones; the present one is at the end
+  static constexpr auto fields() {
+    return row_fields(field("description", &DeploymentRow::description),
+                      field("model", &DeploymentRow::model),
+                      field("lora_enabled", &DeploymentRow::lora_enabled),
+                      field("status", &DeploymentRow::status),
+                      field("status_message", &DeploymentRow::status_message),
+                      field("reason", &DeploymentRow::reason),
+                      field("attempt", &DeploymentRow::attempt),
+                      field("attempts_failed", &DeploymentRow::attempts_failed),
+                      field("worker", &DeploymentRow::worker),
+                      field("device", &DeploymentRow::device),
+                      field("endpoint", &DeploymentRow::endpoint),
+                      field("adapters", &DeploymentRow::adapters),
+                      field("status_history", &DeploymentRow::status_history));
+  }
+};
+
+class DeploymentFold : public Fold<DeploymentRow> {
+ public:
+  static constexpr std::string_view entity = "deployment";
+  template <class Fact>
+  static constexpr bool follows = false;
+
+  DeploymentFold(Table& table, const log::Record& record) : Fold(table, record, entity) {}
+
+  void on(const DeploymentCreated& created) {
+    DeploymentRow row = this->created();
+    row.description = created.description;
+    row.model = created.model;
+    row.lora_enabled = created.lora_enabled;
+    set_status(row, "CREATED", "Deployment created");
+    put(std::move(row));
+  }
+
+  void on(const DeploymentUpdated& updated) {
+    change([&](DeploymentRow& row) {
+      row.description = updated.description;
+      row.lora_enabled = updated.lora_enabled;
+    });
+  }
+
+  void on(const DeploymentPlaced& placed) {
+    change([&](DeploymentRow& row) {
+      row.attempt = placed.attempt;
+      row.worker = placed.worker;
+      row.device = placed.device;
+      set_status(row, "PENDING", "starting on device " + placed.device + " of worker " + placed.worker);
+    });
+  }
+
+  void on(const DeploymentReady& ready) {
+    change([&](DeploymentRow& row) {
+      row.endpoint = ready.endpoint;
+      row.attempts_failed = 0;
+      row.reason.clear();
+      set_status(row, "READY", "serving");
+    });
+  }
+
+  void on(const DeploymentAttemptEnded& ended) {
+    change([&](DeploymentRow& row) { leave(row, "PENDING", ended.outcome, ended.reason); });
+  }
+
+  void on(const DeploymentFailed& failed) {
+    change([&](DeploymentRow& row) { leave(row, "ERROR", failed.outcome, failed.reason); });
+  }
+
+  void on(const DeploymentDeleteRequested&) {
+    change([&](DeploymentRow& row) { set_status(row, "DELETING", "waiting until its process is gone"); });
+  }
+
+  void on(const DeploymentDeleted&) { erase(); }
+
+  void on(const AdapterLoadRequested& requested) { set_adapter({requested.adapter, requested.key, "loading", ""}); }
+  void on(const AdapterLoaded& loaded) { set_adapter({loaded.adapter, loaded.key, "loaded", ""}); }
+  void on(const AdapterLoadFailed& failed) { set_adapter({failed.adapter, failed.key, "failed", failed.reason}); }
+
+  void on(const AdapterUnloadRequested& requested) {
+    change([&](DeploymentRow& row) {
+      for (ServedAdapterRow& adapter : row.adapters)
+        if (adapter.name == requested.adapter) adapter.status = "unloading";
+    });
+  }
+
+  void on(const AdapterUnloaded& unloaded) {
+    change([&](DeploymentRow& row) {
+      std::erase_if(row.adapters, [&](const auto& adapter) { return adapter.name == unloaded.adapter; });
+    });
+  }
+
+ private:
+  void set_status(DeploymentRow& row, const std::string& status, const std::string& message) {
+    row.status = status;
+    row.status_message = message;
+    row.status_history.push_back({time_, status, message});
+    if (row.status_history.size() > status_history_max) row.status_history.erase(row.status_history.begin());
+  }
+
+  // What an attempt has loaded ends with it.
+  void leave(DeploymentRow& row, const std::string& status, const std::string& outcome, const std::string& reason) {
+    ++row.attempts_failed;
+    row.reason = reason;
+    row.endpoint.reset();
+    row.worker.reset();
+    row.device.reset();
+    row.adapters.clear();
+    set_status(row, status, outcome + ": " + reason);
+  }
+
+  void set_adapter(ServedAdapterRow adapter) {
+    change([&](DeploymentRow& row) {
+      const auto place = std::lower_bound(row.adapters.begin(), row.adapters.end(), adapter,
+                                          [](const auto& a, const auto& b) { return a.name < b.name; });
+      if (place != row.adapters.end() && place->name == adapter.name)
+        *place = std::move(adapter);
+      else
+        row.adapters.insert(place, std::move(adapter));
+    });
+  }
+};
+
+void apply(Table& table, const log::Record& record, const Event& event) { fold(DeploymentFold(table, record), event); }
 
 }  // namespace
 
-void fold(Rows& rows, const DeploymentCreated& event) {
-  rows.create({{"status", "CREATED"}, {"description", event.description}, {"model", event.model}, {"lora_enabled", event.lora_enabled},
-               {"attempt", 0}, {"worker", nullptr}, {"device", nullptr}, {"endpoint", nullptr}, {"reason", ""}, {"adapters", Row::array()}});
-}
-
-void fold(Rows& rows, const DeploymentUpdated& event) {
-  rows.change([&](Row& row) {
-    row["description"] = event.description;
-    row["lora_enabled"] = event.lora_enabled;
-  });
-}
-
-void fold(Rows& rows, const DeploymentPlaced& event) {
-  rows.change([&](Row& row) {
-    row["status"] = "PENDING";
-    row["attempt"] = event.attempt;
-    row["worker"] = event.worker;
-    row["device"] = event.device;
-  });
-}
-
-void fold(Rows& rows, const DeploymentReady& event) {
-  rows.change([&](Row& row) {
-    row["status"] = "READY";
-    row["endpoint"] = event.endpoint;
-    row["reason"] = "";
-  });
-}
-
-void fold(Rows& rows, const DeploymentAttemptEnded& event) {
-  rows.change([&](Row& row) { end_attempt(row, "PENDING", event.reason); });
-}
-
-void fold(Rows& rows, const DeploymentFailed& event) {
-  rows.change([&](Row& row) { end_attempt(row, "ERROR", event.reason); });
-}
-
-void fold(Rows& rows, const DeploymentDeleteRequested&) {
-  rows.change([](Row& row) { row["status"] = "DELETING"; });
-}
-
-void fold(Rows& rows, const DeploymentDeleted&) { rows.erase(); }
-
-void fold(Rows& rows, const AdapterLoadRequested& event) { set_adapter(rows, event.adapter, event.key, "loading", ""); }
-void fold(Rows& rows, const AdapterLoaded& event) { set_adapter(rows, event.adapter, event.key, "loaded", ""); }
-void fold(Rows& rows, const AdapterLoadFailed& event) { set_adapter(rows, event.adapter, event.key, "failed", event.reason); }
-
-void fold(Rows& rows, const AdapterUnloadRequested& event) {
-  rows.change([&](Row& row) {
-    for (auto& each : row["adapters"])
-      if (each["name"] == event.adapter) each["status"] = "unloading";
-  });
-}
-
-void fold(Rows& rows, const AdapterUnloaded& event) {
-  rows.change([&](Row& row) {
-    auto& adapters = row["adapters"];
-    for (std::size_t i = 0; i < adapters.size(); ++i)
-      if (adapters[i]["name"] == event.adapter) return adapters.erase(i), void();
-  });
-}
+const Projection deployments{"deployments", 1, {"deployment"}, &apply, &as_it_is};
 
 }  // namespace luthier::projections

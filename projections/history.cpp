@@ -1,101 +1,144 @@
 #include "projections/history.hpp"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
-#include "events/codec/codec.hpp"
+#include "events/json/value.hpp"
 
 namespace luthier::projections {
 namespace {
 
-using nlohmann::ordered_json;
 constexpr std::size_t limit_max = 1000;
-constexpr std::size_t piece = 500;
+constexpr std::size_t piece = 1000;
+constexpr std::size_t scanned_max = 200'000;  // records that one call looks at in search of an adapter's
 
-// The adapter that a model's event speaks of.
-bool names_adapter(const log::Record& record, const std::string& adapter) {
-  const auto data = ordered_json::parse(record.data, nullptr, false);
-  return data.is_object() && data.value("adapter", "") == adapter;
-}
-
-// Calls `each` for the records of a stream, oldest first, until it says no.
-Result<void> walk(const log::EventLog& log, const StreamKey& stream, const std::function<bool(const log::Record&)>& each) {
-  for (Version from = 1;; from += piece) {
-    const auto records = log.read_stream(stream, from, piece);
-    if (!records) return records.error();
-    for (const auto& record : *records)
-      if (!each(record)) return {};
-    if (records->size() < piece) return {};
+// Members of a JSON object, in the order of the calls.
+class ObjectText {
+ public:
+  void text(std::string_view name, std::string_view value) {
+    begin(name);
+    json::append(out_, value);
   }
-}
-
-// An adapter may have been an adapter of any model of its workspace: the whole log is asked.
-Result<std::vector<log::Record>> adapter_records(const log::EventLog& log, const HistoryQuery& query) {
-  std::vector<log::Record> found;
-  for (Position from = query.from; found.size() <= query.limit;) {
-    const auto records = log.read(from, piece);
-    if (!records) return records.error();
-    for (const auto& record : *records)
-      if (record.stream.entity == "model" && record.workspace == query.workspace && names_adapter(record, query.name))
-        found.push_back(record);
-    if (records->size() < piece) break;
-    from = records->back().position + 1;
+  void text_unless_empty(std::string_view name, std::string_view value) {
+    if (!value.empty()) text(name, value);
   }
-  return found;
+  void number(std::string_view name, std::int64_t value) {
+    begin(name);
+    json::append(out_, value);
+  }
+  void embedded(std::string_view name, std::string_view json) {
+    begin(name);
+    out_ += json;
+  }
+  std::string take() { return std::move(out_) + "}"; }
+
+ private:
+  void begin(std::string_view name) {
+    out_ += out_.empty() ? '{' : ',';
+    json::append(out_, name);
+    out_ += ':';
+  }
+  std::string out_;
+};
+
+// The first version of the stream that is not before the position; a search, since a stream may be long.
+Result<Version> first_version_from(const log::EventLog& log, const StreamKey& stream, Position from) {
+  const auto is_before = [&](Version version) -> Result<bool> {
+    const auto record = log.read_stream(stream, version, 1);
+    if (!record) return record.error();
+    return !record->empty() && record->front().position < from;
+  };
+  Version before = 0, from_here = 1;  // versions up to `before` are before the position
+  for (Version step = 1;; step *= 2) {
+    const auto is = is_before(from_here);
+    if (!is) return is.error();
+    if (!*is) break;
+    before = from_here;
+    from_here += step;
+  }
+  while (from_here - before > 1) {
+    const Version middle = before + (from_here - before) / 2;
+    const auto is = is_before(middle);
+    if (!is) return is.error();
+    (*is ? before : from_here) = middle;
+  }
+  return from_here;
 }
 
-Result<std::vector<log::Record>> entity_records(const log::EventLog& log, const HistoryQuery& query) {
+Result<History> history_of_stream(const log::EventLog& log, const HistoryQuery& query, std::size_t limit) {
   const auto streams = log.streams_of(query.entity, query.workspace, query.name);
   if (!streams) return streams.error();
-  std::vector<log::Record> found;
-  for (const auto& stream : *streams) {
-    auto walked = walk(log, stream, [&](const log::Record& record) {
-      if (record.position >= query.from) found.push_back(record);
-      return found.size() <= query.limit;
-    });
-    if (!walked) return walked.error();
+  History history;
+  for (const StreamKey& stream : *streams) {
+    const auto first = first_version_from(log, stream, query.from);
+    if (!first) return first.error();
+    const auto records = log.read_stream(stream, *first, limit + 1 - history.events.size());
+    if (!records) return records.error();
+    for (const log::Record& record : *records) {
+      if (history.events.size() == limit) {
+        history.next = record.position;
+        return history;
+      }
+      history.events.push_back(to_cloud_event(record));
+    }
   }
-  return found;
+  return history;
+}
+
+// An adapter has no stream of its own: the log is read through, a bounded part of it at a time. The first member of each of
+// its events is its name, as the codec writes it.
+Result<History> history_of_adapter(const log::EventLog& log, const HistoryQuery& query, std::size_t limit) {
+  std::string begin = "{\"adapter\":";
+  json::append(begin, std::string_view(query.name));
+  const auto is_its = [&](const log::Record& record) {
+    return record.stream.entity == "model" && record.workspace == query.workspace && record.type.starts_with("Adapter") &&
+           record.data.starts_with(begin);
+  };
+  History history;
+  Position at = std::max<Position>(1, query.from);
+  for (std::size_t scanned = 0; scanned < scanned_max; scanned += piece) {
+    const auto records = log.read(at, piece);
+    if (!records) return records.error();
+    if (records->empty()) return history;
+    for (const log::Record& record : *records) {
+      if (!is_its(record)) continue;
+      if (history.events.size() == limit) {
+        history.next = record.position;
+        return history;
+      }
+      history.events.push_back(to_cloud_event(record));
+    }
+    at = records->back().position + 1;
+  }
+  history.next = at;
+  return history;
 }
 
 }  // namespace
 
 std::string to_cloud_event(const log::Record& record) {
-  ordered_json event{{"specversion", "1.0"},
-                     {"id", std::to_string(record.position)},
-                     {"source", "/workspaces/" + record.workspace + "/" + record.stream.entity + "s/" + record.name},
-                     {"type", "luthier." + record.type + ".v" + std::to_string(record.type_version)},
-                     {"time", format_time(record.time)},
-                     {"datacontenttype", "application/json"},
-                     {"position", record.position},
-                     {"version", record.version},
-                     {"commandid", record.command.id},
-                     {"correlationid", record.correlation}};
-  if (!record.causation.empty()) event["causationid"] = record.causation;
-  if (!record.traceparent.empty()) event["traceparent"] = record.traceparent;
-  event["principal"] = record.command.principal;
-  event["previoushash"] = record.previous;
-  event["hash"] = record.hash;
-  // The data goes in as it is stored: canonical, and what the hash was taken of.
-  auto text = event.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
-  text.pop_back();
-  return text + ",\"data\":" + record.data + "}";
+  ObjectText event;
+  event.text("specversion", "1.0");
+  event.text("id", std::to_string(record.position));
+  event.text("source", "/workspaces/" + record.workspace + "/" + record.stream.entity + "s/" + record.name);
+  event.text("type", "luthier." + record.type + ".v" + std::to_string(record.type_version));
+  event.text("time", format_time(record.time));
+  event.text("datacontenttype", "application/json");
+  event.number("position", record.position);
+  event.number("version", record.version);
+  event.text("commandid", record.command.id);
+  event.text("correlationid", record.correlation.empty() ? record.command.id : record.correlation);
+  event.text_unless_empty("causationid", record.causation);
+  event.text_unless_empty("traceparent", record.traceparent);
+  event.text("principal", record.command.principal);
+  event.text("previoushash", record.previous);
+  event.text("hash", record.hash);
+  event.embedded("data", record.data);
+  return event.take();
 }
 
 Result<History> history(const log::EventLog& log, const HistoryQuery& query) {
-  auto bounded = query;
-  bounded.limit = std::clamp<std::size_t>(query.limit, 1, limit_max);
-  auto records = query.entity == "adapter" ? adapter_records(log, bounded) : entity_records(log, bounded);
-  if (!records) return records.error();
-  History answer;
-  for (const auto& record : *records) {
-    if (answer.events.size() == bounded.limit) {
-      answer.next = record.position;
-      break;
-    }
-    answer.events.push_back(to_cloud_event(record));
-  }
-  return answer;
+  const std::size_t limit = std::clamp<std::size_t>(query.limit, 1, limit_max);
+  return query.entity == "adapter" ? history_of_adapter(log, query, limit) : history_of_stream(log, query, limit);
 }
 
 }  // namespace luthier::projections

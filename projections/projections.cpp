@@ -1,177 +1,163 @@
+// The read models on disk. Keys:
+//
+//   mark/<projection>        how far it is: {"format","position","hash"}
+//   row/<projection>/<key>   a row, under the key that the fold gave it
+//
+// Nothing is synced: what a power cut takes is folded again. A batch has the rows of some events and the marks behind them.
 #include "projections/projections.hpp"
 
 #include <rocksdb/db.h>
-#include <rocksdb/write_batch.h>
+#include <rocksdb/env.h>
 
-#include <algorithm>
 #include <atomic>
 #include <mutex>
+#include <shared_mutex>
 
-#include "events/codec/codec.hpp"
-#include "projections/fold.hpp"
+#include "events/json/fields.hpp"
+#include "projections/decoding.hpp"
+#include "projections/reading.hpp"
+#include "projections/rocks_table.hpp"
 
 namespace luthier::projections {
 namespace {
 
-constexpr std::size_t piece = 500;      // events folded in one batch
-constexpr std::size_t page_max = 1000;  // rows of one answer
-const std::array<std::string, 6> names{"workspaces", "filesets", "models", "jobs", "deployments", "workers"};
-
-Error io_error(const rocksdb::Status& status) { return {ErrorCode::io, "the projections: " + status.ToString(), ""}; }
-
-std::string row_prefix(const std::string& key) { return "row/" + key; }
-std::string position_key(const std::string& projection) { return "position/" + projection; }
-const std::string first_hash_key = "log/first_hash";  // which log this is a fold of
-
-// Rows as they are on disk, under what the batch has changed so far.
-class BatchTable final : public Table {
- public:
-  explicit BatchTable(rocksdb::DB& db) : db_(db) {}
-  std::optional<std::string> get(const std::string& key) const override {
-    if (const auto found = changed_.find(key); found != changed_.end()) return found->second;
-    std::string row;
-    const auto status = db_.Get(rocksdb::ReadOptions(), row_prefix(key), &row);
-    return status.ok() ? std::optional(std::move(row)) : std::nullopt;
-  }
-  void put(const std::string& key, std::string row) override { changed_[key] = std::move(row); }
-  void erase(const std::string& key) override { changed_[key] = std::nullopt; }
-
-  void write_to(rocksdb::WriteBatch& batch) const {
-    for (const auto& [key, row] : changed_) {
-      if (row) batch.Put(row_prefix(key), *row);
-      else batch.Delete(row_prefix(key));
-    }
-  }
-
- private:
-  rocksdb::DB& db_;
-  std::map<std::string, std::optional<std::string>> changed_;
-};
-
-// Workspaces and workers are rows of workspace "system", whichever workspace is asked about.
-std::string list_prefix(const std::string& entity, const std::string& workspace) { return row_key(entity, workspace, ""); }
-
-bool is_entity(const std::string& entity) {
-  return entity == "workspace" || entity == "fileset" || entity == "model" || entity == "adapter" || entity == "job" ||
-         entity == "deployment" || entity == "worker";
-}
-
-Error no_such_entity(const std::string& entity) {
-  return invalid("there is no entity " + entity + "; there are workspace, fileset, model, adapter, job, deployment and worker", "entity");
-}
-
-class PastModels final : public ReadModels {
- public:
-  MemoryTable table;
-  Position reached = 0;
-
-  Position position() const override { return reached; }
-  Result<std::optional<std::string>> get(const std::string& entity, const std::string& workspace, const std::string& name) const override {
-    if (!is_entity(entity)) return no_such_entity(entity);
-    return table.get(row_key(entity, workspace, name));
-  }
-  Result<Page> list(const std::string& entity, const std::string& workspace, const std::string& after, std::size_t limit) const override {
-    if (!is_entity(entity)) return no_such_entity(entity);
-    const auto prefix = list_prefix(entity, workspace);
-    Page page;
-    for (auto row = table.rows().upper_bound(prefix + after); row != table.rows().end() && row->first.starts_with(prefix); ++row) {
-      if (page.items.size() == std::clamp<std::size_t>(limit, 1, page_max)) {
-        page.next = std::prev(row)->first.substr(prefix.size());
-        break;
-      }
-      page.items.push_back(row->second);
-    }
-    return page;
+// How far a projection is, and by the hash of the last record which log it has folded.
+struct Mark {
+  std::int64_t format = 0, position = 0;
+  std::string hash;
+  static constexpr auto fields() {
+    return std::tuple{field("format", &Mark::format), field("position", &Mark::position), field("hash", &Mark::hash)};
   }
 };
 
-// Calls `each` for the records from `from` up to `until`, in pieces.
-Result<void> read_pieces(const log::EventLog& log, Position from, Position until,
-                         const std::function<Result<void>(std::span<const log::Record>, std::span<const events::Fact>)>& each) {
-  while (from <= until) {
-    const auto count = std::min<std::size_t>(piece, static_cast<std::size_t>(until - from + 1));
-    const auto records = log.read(from, count);
-    if (!records) return records.error();
-    if (records->empty()) return Error{ErrorCode::corrupt, "the log ends before position " + std::to_string(from), ""};
-    std::vector<events::Fact> facts;
-    for (const auto& record : *records) {
-      auto event = events::decode_event(record.type, record.type_version, record.data);
-      if (!event) return with_context(event.error(), "event " + std::to_string(record.position));
-      facts.push_back({record.stream, record.workspace, record.name, std::move(*event)});
-    }
-    if (auto done = each(*records, facts); !done) return done;
-    from += static_cast<Position>(records->size());
-  }
-  return {};
+std::string mark_key(std::string_view projection) { return std::string("mark/").append(projection); }
+
+rocksdb::Options options_of(rocksdb::Env* env) {
+  rocksdb::Options options;
+  if (env) options.env = env;
+  options.create_if_missing = true;
+  options.write_buffer_size = 16 << 20;
+  options.max_open_files = 256;
+  options.keep_log_file_num = 2;
+  return options;
 }
 
 }  // namespace
 
 struct Projections::Store {
+  explicit Store(ProjectionsOptions chosen) : options(std::move(chosen)) {}
+
+  Result<void> open();
+  Result<void> drop();
+  Result<void> read_marks();
+  Result<void> check_against(const log::EventLog& log);
+  Result<void> apply(std::span<const log::Record> records, std::span<const events::Fact> facts);
+  void publish_position();
+
   ProjectionsOptions options;
+  // Readers hold it shared for as long as they use the database; whoever replaces the database holds it alone.
+  mutable std::shared_mutex replacing;
   std::unique_ptr<rocksdb::DB> db;
-  std::atomic<Position> position{0};
-
-  rocksdb::Options database_options() const {
-    rocksdb::Options database;
-    database.create_if_missing = true;
-    if (options.env) database.env = options.env;
-    database.write_buffer_size = 8 << 20;
-    database.keep_log_file_num = 2;
-    database.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
-    return database;
-  }
-
-  Result<void> open() {
-    rocksdb::DB* raw = nullptr;
-    auto status = rocksdb::DB::Open(database_options(), options.directory.string(), &raw);
-    if (!status.ok()) {  // whatever is wrong with them, the log has it all
-      rocksdb::DestroyDB(options.directory.string(), database_options());
-      status = rocksdb::DB::Open(database_options(), options.directory.string(), &raw);
-    }
-    if (!status.ok()) return io_error(status);
-    db.reset(raw);
-    position = read_position();
-    return {};
-  }
-
-  // Where all of them are; they move together, so that differing ones mean damage, and a fresh start.
-  Position read_position() const {
-    std::optional<Position> reached;
-    for (const auto& name : names) {
-      std::string text;
-      if (!db->Get(rocksdb::ReadOptions(), position_key(name), &text).ok()) return 0;
-      const auto here = std::atoll(text.c_str());
-      if (reached && *reached != here) return 0;
-      reached = here;
-    }
-    return reached.value_or(0);
-  }
-
-  std::string first_hash() const {
-    std::string hash;
-    db->Get(rocksdb::ReadOptions(), first_hash_key, &hash);
-    return hash;
-  }
-
-  Result<void> drop() {
-    rocksdb::WriteBatch batch;
-    const std::unique_ptr<rocksdb::Iterator> all(db->NewIterator(rocksdb::ReadOptions()));
-    for (all->SeekToFirst(); all->Valid(); all->Next()) batch.Delete(all->key());
-    if (!all->status().ok()) return io_error(all->status());
-    if (const auto status = db->Write(rocksdb::WriteOptions(), &batch); !status.ok()) return io_error(status);
-    position = 0;
-    return {};
-  }
+  std::vector<Mark> marks;  // of all_projections(); the writer's
+  std::atomic<Position> position = 0;
 };
+
+Result<void> Projections::Store::open() {
+  rocksdb::DB* opened = nullptr;
+  const std::string directory = options.directory.string();
+  if (const auto status = rocksdb::DB::Open(options_of(options.env), directory, &opened); !status.ok())
+    return rocks_error(status, "opening the projections in " + directory);
+  db.reset(opened);
+  if (const auto status = db->VerifyChecksum(); !status.ok()) return rocks_error(status, "verifying the projections in " + directory);
+  return read_marks();
+}
+
+// Leaves an empty database. Readers wait meanwhile.
+Result<void> Projections::Store::drop() {
+  const std::unique_lock alone(replacing);
+  db.reset();
+  const std::string directory = options.directory.string();
+  if (const auto status = rocksdb::DestroyDB(directory, options_of(options.env)); !status.ok())
+    return rocks_error(status, "dropping the projections in " + directory);
+  return open();
+}
+
+Result<void> Projections::Store::read_marks() {
+  marks.clear();
+  for (const Projection& projection : all_projections()) {
+    std::string text;
+    const auto status = db->Get({}, mark_key(projection.name), &text);
+    if (!status.ok() && !status.IsNotFound()) return rocks_error(status, "reading the projections");
+    Mark mark{projection.format, 0, ""};
+    if (status.ok()) {
+      const auto stored = json::from_json<Mark>(text);
+      if (!stored || stored->format != projection.format || stored->position < 0)
+        return Error{ErrorCode::corrupt, "projection " + std::string(projection.name) + " is in another format", {}};
+      mark = *stored;
+    }
+    marks.push_back(mark);
+  }
+  publish_position();
+  return {};
+}
+
+void Projections::Store::publish_position() {
+  Position least = marks.front().position;
+  for (const Mark& mark : marks) least = std::min(least, mark.position);
+  position = least;
+}
+
+// They are of this log if the last record that each has folded is there with the same hash.
+Result<void> Projections::Store::check_against(const log::EventLog& log) {
+  for (const Mark& mark : marks) {
+    if (mark.position == 0) continue;
+    const auto other = Error{ErrorCode::corrupt, "the projections are at position " + std::to_string(mark.position) +
+                                                     " of another log", {}};
+    if (mark.position > log.head().position) return other;
+    const auto record = log.read(mark.position, 1);
+    if (!record) return record.error();
+    if (record->empty() || record->front().hash != mark.hash) return other;
+  }
+  return {};
+}
+
+Result<void> Projections::Store::apply(std::span<const log::Record> records, std::span<const events::Fact> facts) {
+  if (records.size() != facts.size()) return Error{ErrorCode::internal, "each record needs its fact", {}};
+  if (records.empty()) return {};
+  rocksdb::WriteBatch batch;
+  std::vector<Mark> moved = marks;
+  for (std::size_t i = 0; i < moved.size(); ++i) {
+    const Projection& projection = all_projections()[i];
+    PendingTable table(*db, projection.name);
+    for (std::size_t r = 0; r < records.size(); ++r) {
+      if (records[r].position <= moved[i].position) continue;
+      if (records[r].position != moved[i].position + 1)
+        return Error{ErrorCode::internal, "projection " + std::string(projection.name) + " is at position " +
+                                              std::to_string(moved[i].position) + " and was given " +
+                                              std::to_string(records[r].position), {}};
+      projection.apply(table, records[r], facts[r].event);
+      if (table.problem()) return with_context(*table.problem(), "projection " + std::string(projection.name));
+      moved[i].position = records[r].position;
+      moved[i].hash = records[r].hash;
+    }
+    table.add_to(batch);
+    batch.Put(mark_key(projection.name), json::to_json(moved[i]));
+  }
+  if (const auto status = db->Write({}, &batch); !status.ok()) return rocks_error(status, "writing the projections");
+  marks = std::move(moved);
+  publish_position();
+  return {};
+}
 
 Projections::Projections(std::unique_ptr<Store> store) : store_(std::move(store)) {}
 Projections::~Projections() = default;
 
 Result<std::unique_ptr<Projections>> Projections::open(const ProjectionsOptions& options) {
-  auto store = std::make_unique<Store>();
-  store->options = options;
-  if (auto opened = store->open(); !opened) return opened.error();
+  auto store = std::make_unique<Store>(options);
+  auto opened = store->open();
+  // What is damaged, or of an older format, is made again from the log. A disk that refuses is an error.
+  if (!opened && opened.error().code == ErrorCode::corrupt) opened = store->drop();
+  if (!opened) return opened.error();
   return std::unique_ptr<Projections>(new Projections(std::move(store)));
 }
 
@@ -179,79 +165,51 @@ Position Projections::position() const { return store_->position; }
 
 Result<std::optional<std::string>> Projections::get(const std::string& entity, const std::string& workspace,
                                                     const std::string& name) const {
-  if (!is_entity(entity)) return no_such_entity(entity);
-  std::string row;
-  const auto status = store_->db->Get(rocksdb::ReadOptions(), row_prefix(row_key(entity, workspace, name)), &row);
-  if (status.IsNotFound()) return std::optional<std::string>();
-  if (!status.ok()) return io_error(status);
-  return std::optional(std::move(row));
+  const auto place = place_of(entity);
+  if (!place) return place.error();
+  const std::shared_lock reading(store_->replacing);
+  const Projection& projection = all_projections()[*place];
+  return get_document(projection, SnapshotTable(*store_->db, projection.name), entity, workspace, name);
 }
 
 Result<Page> Projections::list(const std::string& entity, const std::string& workspace, const std::string& after,
                                std::size_t limit) const {
-  if (!is_entity(entity)) return no_such_entity(entity);
-  const auto prefix = row_prefix(list_prefix(entity, workspace));
-  const std::unique_ptr<rocksdb::Iterator> rows(store_->db->NewIterator(rocksdb::ReadOptions()));
-  Page page;
-  std::string last;
-  for (rows->Seek(prefix + after); rows->Valid() && rows->key().starts_with(prefix); rows->Next()) {
-    auto name = rows->key().ToString().substr(prefix.size());
-    if (!after.empty() && name <= after) continue;
-    if (page.items.size() == std::clamp<std::size_t>(limit, 1, page_max)) {
-      page.next = last;
-      break;
-    }
-    page.items.push_back(rows->value().ToString());
-    last = std::move(name);
-  }
-  if (!rows->status().ok()) return io_error(rows->status());
-  return page;
+  const auto place = place_of(entity);
+  if (!place) return place.error();
+  const std::shared_lock reading(store_->replacing);
+  const Projection& projection = all_projections()[*place];
+  return list_documents(projection, SnapshotTable(*store_->db, projection.name), entity, workspace, after, limit);
 }
 
 Result<void> Projections::apply(std::span<const log::Record> records, std::span<const events::Fact> facts) {
-  if (records.empty()) return {};
-  if (records.front().position != position() + 1)
-    return Error{ErrorCode::internal, "event " + std::to_string(records.front().position) + " after " + std::to_string(position()), ""};
-  BatchTable table(*store_->db);
-  for (std::size_t i = 0; i < records.size(); ++i) fold(table, records[i], facts[i].event);
-  rocksdb::WriteBatch batch;
-  table.write_to(batch);
-  const auto reached = records.back().position;
-  for (const auto& name : names) batch.Put(position_key(name), std::to_string(reached));
-  if (records.front().position == 1) batch.Put(first_hash_key, records.front().hash);
-  if (const auto status = store_->db->Write(rocksdb::WriteOptions(), &batch); !status.ok()) return io_error(status);
-  store_->position = reached;
-  return {};
+  return store_->apply(records, facts);
 }
 
 Result<void> Projections::catch_up(const log::EventLog& log, const std::function<void(Position, Position)>& progress) {
-  const auto head = log.head().position;
-  const auto first = log.read(1, 1);
-  if (!first) return first.error();
-  const bool is_other_log = !first->empty() && position() > 0 && first->front().hash != store_->first_hash();
-  if (position() > head || is_other_log || position() == 0)
+  if (auto same = store_->check_against(log); !same) {
+    if (same.error().code != ErrorCode::corrupt) return same;
     if (auto dropped = store_->drop(); !dropped) return dropped;
-  return read_pieces(log, position() + 1, head, [&](auto records, auto facts) {
-    auto applied = apply(records, facts);
-    if (applied && progress) progress(position(), head);
-    return applied;
-  });
+  }
+  while (position() < log.head().position) {
+    const auto records = log.read(position() + 1, records_per_piece);
+    if (!records) return records.error();
+    if (records->empty())
+      return Error{ErrorCode::corrupt, "the log has no position " + std::to_string(position() + 1), {}};
+    std::vector<events::Fact> facts;
+    for (const log::Record& record : *records) {
+      auto fact = decode_record(record);
+      if (!fact) return fact.error();
+      facts.push_back(std::move(*fact));
+    }
+    if (auto applied = apply(*records, facts); !applied) return applied;
+    if (progress) progress(position(), log.head().position);
+  }
+  return {};
 }
 
 Result<void> Projections::rebuild(const log::EventLog& log, const std::function<void(Position, Position)>& progress) {
   if (auto dropped = store_->drop(); !dropped) return dropped;
   return catch_up(log, progress);
-}
-
-Result<std::unique_ptr<ReadModels>> read_models_at(const log::EventLog& log, Position position) {
-  auto models = std::make_unique<PastModels>();
-  auto done = read_pieces(log, 1, position, [&](auto records, auto facts) -> Result<void> {
-    for (std::size_t i = 0; i < records.size(); ++i) fold(models->table, records[i], facts[i].event);
-    return {};
-  });
-  if (!done) return done.error();
-  models->reached = position;
-  return std::unique_ptr<ReadModels>(std::move(models));
 }
 
 }  // namespace luthier::projections

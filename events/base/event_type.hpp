@@ -28,7 +28,8 @@ constexpr Field<Struct, Member> field(std::string_view name, Member Struct::*mem
   return {name, member, true};
 }
 
-// A member that may be left out; it then keeps the default of the struct. It is always written, except for an empty optional.
+// A member that may be left out; it then keeps the default of the struct. It is always written, except for an empty optional
+// (which is null where the member must be there).
 template <class Struct, class Member>
 constexpr Field<Struct, Member> field_or_default(std::string_view name, Member Struct::*member) {
   return {name, member, false};

@@ -79,8 +79,11 @@ template <Declared T>
 void append(std::string& out, const T& value);
 
 template <class T>
-void append(std::string& out, const std::optional<T>& value) {
-  append(out, *value);
+void append(std::string& out, const std::optional<T>& value) {  // null when empty
+  if (value)
+    append(out, *value);
+  else
+    out += "null";
 }
 
 template <class T>
@@ -108,7 +111,7 @@ void append(std::string& out, const T& value) {
   [[maybe_unused]] const auto append_field = [&](const auto& field) {
     const auto& member = value.*field.member;
     if constexpr (is_optional<std::decay_t<decltype(member)>>) {
-      if (!member) return;  // an empty optional is left out
+      if (!member && !field.required) return;
     }
     append_name(out, field.name, first);
     append(out, member);
