@@ -14,14 +14,14 @@ namespace luthier::serve {
 
 // luthier engine serve
 struct ServeOptions {
-  std::filesystem::path model;             // --model: a directory or a .gguf file
-  std::vector<std::string> served_names;   // --served-name, repeatable; the first is the id. None: the file's name
+  std::filesystem::path model{};             // --model: a directory or a .gguf file
+  std::vector<std::string> served_names{};   // --served-name, repeatable; the first is the id. None: the file's name
   std::string listen = "127.0.0.1:0";      // --listen: port 0 picks a free one
-  std::filesystem::path admin_token_file;  // --admin-token-file: its first line. None: the variable LUTHIER_ADMIN_TOKEN, which
+  std::filesystem::path admin_token_file{};  // --admin-token-file: its first line. None: the variable LUTHIER_ADMIN_TOKEN, which
                                            // the caller puts into admin_token; neither: adapters cannot be changed
-  std::string admin_token;
-  std::vector<std::string> adapters;       // --adapter name=DIR, repeatable
-  EngineOptions engine;                    // --kv-memory-mib, --context-max, --threads, …
+  std::string admin_token{};
+  std::vector<std::string> adapters{};       // --adapter name=DIR, repeatable
+  EngineOptions engine{};                    // --kv-memory-mib, --context-max, --threads, …
 };
 // Prints `ready http://HOST:PORT` when it answers. SIGTERM or SIGINT: refuses new requests, lets running ones end for up
 // to 4 s, and returns 0.
@@ -29,11 +29,11 @@ int serve(const ServeOptions& options, std::ostream& out, std::ostream& err);
 
 // luthier generate
 struct GenerateOptions {
-  std::filesystem::path model;              // --model
-  std::filesystem::path adapter;            // --adapter; none: the base model
-  std::optional<std::string> prompt;        // --prompt: encoded with the tokenizer's special tokens
+  std::filesystem::path model{};              // --model
+  std::filesystem::path adapter{};            // --adapter; none: the base model
+  std::optional<std::string> prompt{};        // --prompt: encoded with the tokenizer's special tokens
   bool chat = false;                        // --chat: the prompt is a user's message, put through the chat template
-  std::optional<std::string> tokens;        // --tokens: a JSON array of ids
+  std::optional<std::string> tokens{};        // --tokens: a JSON array of ids
   std::int64_t tokens_max = 16;             // --max-tokens
   double temperature = 0;                   // --temperature
   double top_p = 1;                         // --top-p
@@ -45,7 +45,7 @@ int generate(const GenerateOptions& options, std::ostream& out, std::ostream& er
 
 // luthier embed: each line of `in` becomes a JSON array on `out`
 struct EmbedOptions {
-  std::filesystem::path model;  // --model
+  std::filesystem::path model{};  // --model
   int threads = 0;
 };
 int embed(const EmbedOptions& options, std::istream& in, std::ostream& out, std::ostream& err);
