@@ -53,11 +53,12 @@ struct Projections::Store {
   Result<void> check_against(const log::EventLog& log);
   Result<void> apply(std::span<const log::Record> records, std::span<const events::Fact> facts);
   void publish_position();
+  Error closed() const { return {ErrorCode::io, "the projections in " + options.directory.string() + " could not be opened again", {}}; }
 
   ProjectionsOptions options;
   // Readers hold it shared for as long as they use the database; whoever replaces the database holds it alone.
   mutable std::shared_mutex replacing;
-  std::unique_ptr<rocksdb::DB> db;
+  std::unique_ptr<rocksdb::DB> db;  // null after a replacement that failed
   std::vector<Mark> marks;  // of all_projections(); the writer's
   std::atomic<Position> position = 0;
 };
@@ -124,6 +125,7 @@ Result<void> Projections::Store::check_against(const log::EventLog& log) {
 Result<void> Projections::Store::apply(std::span<const log::Record> records, std::span<const events::Fact> facts) {
   if (records.size() != facts.size()) return Error{ErrorCode::internal, "each record needs its fact", {}};
   if (records.empty()) return {};
+  if (!db) return closed();
   rocksdb::WriteBatch batch;
   std::vector<Mark> moved = marks;
   for (std::size_t i = 0; i < moved.size(); ++i) {
@@ -168,6 +170,7 @@ Result<std::optional<std::string>> Projections::get(const std::string& entity, c
   const auto place = place_of(entity);
   if (!place) return place.error();
   const std::shared_lock reading(store_->replacing);
+  if (!store_->db) return store_->closed();
   const Projection& projection = all_projections()[*place];
   return get_document(projection, SnapshotTable(*store_->db, projection.name), entity, workspace, name);
 }
@@ -177,6 +180,7 @@ Result<Page> Projections::list(const std::string& entity, const std::string& wor
   const auto place = place_of(entity);
   if (!place) return place.error();
   const std::shared_lock reading(store_->replacing);
+  if (!store_->db) return store_->closed();
   const Projection& projection = all_projections()[*place];
   return list_documents(projection, SnapshotTable(*store_->db, projection.name), entity, workspace, after, limit);
 }

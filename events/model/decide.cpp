@@ -64,11 +64,15 @@ Decision decide(const World& world, const Request& request, const FillModelSpec&
   const FilesetState* fileset = name ? find(world.filesets, *name) : nullptr;
   if (!fileset || fileset->id != fill.fileset_id || fileset->content_version != fill.fileset_version)
     return conflict("the files of model " + reference_to(model) + " have changed since they were read", "data.fileset_version");
-  if (!fill.error.empty())
-    return Facts{fact_of(model, ModelSpecFailed{fill.fileset_id, fill.fileset_version, readable(fill.error, limits)})};
+  const bool is_known = model.spec_fileset_version == fill.fileset_version;
+  if (!fill.error.empty()) {
+    const std::string error = readable(fill.error, limits);
+    if (is_known && model.spec_error == error) return Facts{};
+    return Facts{fact_of(model, ModelSpecFailed{fill.fileset_id, fill.fileset_version, error})};
+  }
   auto spec = json::canonical(fill.spec.text, spec_bounds);
   if (!spec || spec->text == "null") return invalid("data.spec: a spec or an error is needed", "data.spec");
-  if (model.spec_fileset_version == fill.fileset_version && model.spec == *spec) return Facts{};
+  if (is_known && model.spec == *spec) return Facts{};
   return Facts{fact_of(model, ModelSpecFilled{fill.fileset_id, fill.fileset_version, std::move(*spec)})};
 }
 

@@ -31,6 +31,7 @@ TEST_CASE("a spec is of the files as they are now, or it is worthless") {
   fill = story.spec_of("smol");
   fill.error = "config.json: hidden_size: is required";
   story.given("smol", fill).then({"ModelSpecFailed"});
+  story.when("smol", fill).then_nothing();
   CHECK(story.model("smol").spec.text == "null");
   story.when("tune", story.start_job("capitals")).then_refused(ErrorCode::invalid, "data.model");
   fill.error.clear();
