@@ -68,9 +68,9 @@ Decision decide(const World& world, const Request& request, const BeginAttempt& 
   const JobState& job = **found;
   if (job.phase == JobPhase::active) return Facts{};
   if (job.phase != JobPhase::placed) return stopping(job);
-  if (begin.resumed_from_step < 0 || begin.resumed_from_step > job.checkpoint_step)
-    return invalid("data.resumed_from_step: the last checkpoint is of step " + std::to_string(job.checkpoint_step),
-                   "data.resumed_from_step");
+  // A worker's disk may hold a later checkpoint than the last one that we heard of before it was lost.
+  if (begin.resumed_from_step < 0 || begin.resumed_from_step > job.inputs.steps)
+    return invalid("data.resumed_from_step: 0 to " + std::to_string(job.inputs.steps) + " is needed", "data.resumed_from_step");
   if (!job.started) return Facts{fact_of(job, JobStarted{begin.attempt})};
   return Facts{fact_of(job, JobAttemptStarted{begin.attempt, begin.resumed_from_step})};
 }

@@ -105,7 +105,7 @@ TEST_CASE("an attempt begins once, and the job starts with the first that begins
   story.when("tune", Story::complete(1)).then_refused(ErrorCode::conflict);
   story.given("tune", FailAttempt{1, "lost", "gone", true}).then({"JobAttemptEnded"});
   story.given("tune", place_job(2));
-  story.when("tune", BeginAttempt{2, 10}).then_refused(ErrorCode::invalid, "data.resumed_from_step");
+  story.when("tune", BeginAttempt{2, 31}).then_refused(ErrorCode::invalid, "data.resumed_from_step");
   story.given("tune", BeginAttempt{2, 0}).then({"JobStarted"});
   story.when("tune", BeginAttempt{2, 0}).then_nothing();
   CHECK(story.job("tune").phase == JobPhase::active);

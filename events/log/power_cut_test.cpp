@@ -151,13 +151,12 @@ int lost_after_cut(Day& day, std::int64_t cut, Remains remains, std::size_t byte
 TEST_CASE("invariant 1: a receipt outlives a power cut at any write or sync") {
   const auto operations = operations_of_a_day(true);
   REQUIRE(operations > 60);
-  const std::vector<Remains> ways{{Remains::nothing, 0}, {Remains::everything, 0}, {Remains::some, 1}, {Remains::some, 2}};
-  for (const auto& remains : ways) {
+  for (const auto part : {Remains::nothing, Remains::everything, Remains::some}) {
     for (std::int64_t cut = 1; cut <= operations + 1; ++cut) {
       Day day;
-      const auto seed = static_cast<std::uint64_t>(cut) * 7919 + remains.seed;
-      INFO("cut at " << cut << " of " << operations << ", remains " << remains.part << ", seed " << seed);
-      CHECK(lost_after_cut(day, cut, {remains.part, seed}, seed % 400) == 0);
+      const auto seed = static_cast<std::uint64_t>(cut) * 7919;
+      INFO("cut at " << cut << " of " << operations << ", remains " << part << ", seed " << seed);
+      CHECK(lost_after_cut(day, cut, {part, seed}, seed % 400) == 0);
       day.send_again();
       day.check_complete();
     }
@@ -175,14 +174,16 @@ TEST_CASE("a log that does not sync is seen to lose receipts in the same test") 
 }
 
 TEST_CASE("a write that tears at any byte leaves the log as it was before it") {
-  // The size of one commit in the WAL, to cut it everywhere.
-  for (std::size_t bytes = 0; bytes < 1600; bytes += 7) {
+  const auto torn = append_one("2", "a", 1, "\"" + std::string(100, 'x') + "\"");
+  std::size_t written = 1;
+  for (std::size_t bytes = 0; bytes <= written; bytes += bytes < 40 ? 1 : 11) {
     Day day;
     REQUIRE(day.open());
     REQUIRE(day.send({append_one("1", "a", 0)}));
+    const auto before = day.disk().used_bytes();
     day.disk().cut_power_at(1, bytes);
-    const auto torn = append_one("2", "a", 1, "\"" + std::string(300, 'x') + "\"");
     REQUIRE_FALSE(day.send({torn}));
+    if (day.disk().used_bytes() == before + bytes) written = bytes + 1;  // there was more to write
     day.close();
     day.disk().restore_power({Remains::everything, 0});
     const auto opened = day.open();

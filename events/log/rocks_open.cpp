@@ -60,7 +60,7 @@ Result<void> refuse_damaged_journals(rocksdb::Env& env, const RocksLogOptions& o
       return Error{ErrorCode::corrupt, place + (state.kind == JournalState::damaged ? " was changed" : " is out of order") + "; 'luthier audit verify' names the first position that does not "
                                                "verify; restore the log from a backup", {}};
     if (state.kind == JournalState::torn && options.on_warning)
-      options.on_warning(place + " is incomplete, as a power cut leaves it; it was not acknowledged and is dropped");
+      options.on_warning(place + " is not whole, as a power cut leaves it; it is dropped unless it was acknowledged");
   }
   return {};
 }

@@ -5,13 +5,15 @@
 #include <rocksdb/file_checksum.h>
 
 #include <algorithm>
-#include <cstdlib>
+#include <charconv>
+#include <functional>
 #include <map>
 #include <memory>
 #include <thread>
 
 #include "events/log/anchor.hpp"
 #include "events/log/chain.hpp"
+#include "events/log/derived.hpp"
 #include "events/log/journal.hpp"
 #include "events/log/receipt.hpp"
 #include "events/log/record.hpp"
@@ -25,6 +27,12 @@ constexpr Position progress_interval = 1 << 14;
 constexpr int attempts_max = 10;
 
 using WalMode = rocksdb::WALRecoveryMode;
+
+std::optional<std::uint64_t> beginning_of(const Hash& hash) {
+  std::uint64_t value = 0;
+  const auto [end, error] = std::from_chars(hash.data(), hash.data() + std::min<std::size_t>(hash.size(), 16), value, 16);
+  return error == std::errc{} ? std::optional(value) : std::nullopt;
+}
 
 class Verification {
  public:
@@ -165,34 +173,42 @@ class Verification {
     std::unique_ptr<rocksdb::Iterator> it;
   };
 
-  void verify_records() {
+  // Every record that verifies, in order; then whether the chain went on to the end of what is there.
+  bool walk(const std::function<void(const Record&)>& take) {
     Iteration records(*db_, rocks::record_prefix);
     auto& it = *records.it;
     it.SeekToLast();
     const Position total = it.Valid() ? rocks::number_at_end(it.key().ToStringView()).value_or(0) : 0;
-    Chain chain;
-    chain_is_whole_ = true;
+    chain_ = Chain();
     for (it.Seek(records.prefix); it.Valid(); it.Next()) {
-      const auto record = chain.next(rocks::number_at_end(it.key().ToStringView()).value_or(0), it.value().ToStringView());
+      const auto record = chain_.next(rocks::number_at_end(it.key().ToStringView()).value_or(0), it.value().ToStringView());
       if (!record) {
-        chain_is_whole_ = false;
-        find(chain.head().position + 1, record.error().message);
-        break;
+        find(chain_.head().position + 1, record.error().message);
+        return false;
       }
       take(*record);
       if (options_.on_progress && record->position % progress_interval == 0) options_.on_progress(record->position, total);
     }
-    const Position next = chain.head().position + 1;
-    if (!it.status().ok()) {
-      chain_is_whole_ = false;
-      find(next, at(next) + ": cannot be read (" + rocks::one_line(it.status()) + ")");
-    }
-    if (chain_is_whole_) finish_command();
-    report_.head = chain.head();
-    report_.head_time = chain.head().position > 0 ? chain.time() : 0;
-    if (options_.on_progress) options_.on_progress(chain.head().position, total);
+    if (it.status().ok()) return true;
+    const Position next = chain_.head().position + 1;
+    find(next, at(next) + ": cannot be read (" + rocks::one_line(it.status()) + ")");
+    return false;
+  }
+
+  void verify_records() {
+    Derivation derivation([&](const IndexEntry& entry) { expected_[entry.index].add(entry.key, entry.value); });
+    chain_is_whole_ = walk([&](const Record& record) {
+      if (auto taken = derivation.take(record); !taken) find(record.position, taken.error().message);
+      hashes_.push_back(*beginning_of(record.hash));  // the chain has checked its form
+    });
+    derivation.finish();
+    heads_ = derivation.heads();
+    const Position next = chain_.head().position + 1;
+    report_.head = chain_.head();
+    report_.head_time = next > 1 ? chain_.time() : 0;
+    if (options_.on_progress) options_.on_progress(next - 1, next - 1);
     // No gap shows, so what the damaged bytes held was the tail.
-    if (chain_is_whole_ && !report_.findings.empty() && !report_.first_bad && !file_findings_.empty())
+    if (chain_is_whole_ && !report_.first_bad && !file_findings_.empty())
       find(next, at(next) + ": what stood here, if anything did, was in the damaged bytes");
     if (chain_is_whole_ && journals_ == JournalState::torn) judge_torn_tail(next);
   }
@@ -207,88 +223,88 @@ class Verification {
                      (mark_ ? "it was acknowledged" : "without a high-water mark it cannot be told whether it was acknowledged"));
   }
 
-  // Follows streams, names and commands from record to record, and asks the indexes for what they must say.
-  void take(const Record& record) {
-    auto& head = heads_[record.stream];
-    if (record.version != head.version + 1)
-      find(record.position, at(record.position) + ": is version " + std::to_string(record.version) + " of " +
-                                record.stream.entity + " " + record.stream.id + ", after version " + std::to_string(head.version));
-    if (head.version == 0 || head.workspace != record.workspace || head.name != record.name) {
-      ++names_count_;
-      expect(record.position, "the index of names",
-             rocks::name_key(record.stream.entity, record.workspace, record.name, record.position), record.stream.id);
-    }
-    head = {record.version, record.position, record.workspace, record.name};
-    ++stream_entries_count_;
-    expect(record.position, "the index of streams", rocks::stream_key(record.stream, record.version),
-           std::to_string(record.position));
+  // Indexes.
 
-    if (!command_ || command_->receipt.command != record.command) {
-      finish_command();
-      command_.emplace();
-      command_->receipt.command = record.command;
-      command_->stream = record.stream;
-    }
-    command_->receipt.events.push_back(record.type);
-    command_->receipt.position = record.position;
-    command_->receipt.hash = record.hash;
-    command_->receipt.version = heads_[command_->stream].version;
+  template <class Take>
+  bool scan(std::string_view prefix, Take take) {
+    Iteration entries(*db_, prefix);
+    for (entries.it->Seek(entries.prefix); entries.it->Valid(); entries.it->Next())
+      take(entries.it->key().ToStringView(), entries.it->value().ToStringView());
+    return entries.it->status().ok();
   }
 
-  void expect(Position position, const char* index, const std::string& key, const std::string& value) {
-    std::string stored;
-    const auto status = db_->Get({}, key, &stored);
-    if (status.IsNotFound()) find_in_index(position, at(position) + ": is missing in " + index);
-    else if (!status.ok()) find_in_index(position, at(position) + ": " + index + " cannot be read (" + rocks::one_line(status) + ")");
-    else if (stored != value) find_in_index(position, at(position) + ": " + index + " says something else");
-  }
-
-  // All events of one command lie together, and its receipt says what they are.
-  void finish_command() {
-    if (!command_) return;
-    ++effective_commands_count_;
-    auto& expected = command_->receipt;
-    std::string stored;
-    const auto status = db_->Get({}, rocks::receipt_key(expected.command), &stored);
-    const std::string receipt_of = at(expected.position) + ": the receipt of command '" + expected.command.id + "' ";
-    if (!status.ok())
-      return find_in_index(expected.position, receipt_of + (status.IsNotFound() ? "is missing" : "cannot be read (" + rocks::one_line(status) + ")"));
-    auto receipt = decode_receipt(expected.command, stored);
-    if (!receipt) return find_in_index(expected.position, receipt_of + "is damaged");
-    expected.command_digest = receipt->command_digest;
-    if (*receipt != expected)
-      find_in_index(expected.position, receipt_of + "does not agree with its events (it names position " +
-                                  std::to_string(receipt->position) + ")");
-  }
-
-  // Indexes: nothing in them beyond what the records say.
-
+  // Each index is read once, in its own order. Only where it is not what the records make of it, entries are looked up one by
+  // one, to name positions.
   void verify_indexes() {
-    const auto count = [&](std::string_view prefix, const char* what, auto check) {
-      Iteration entries(*db_, prefix);
-      Position count = 0;
-      for (entries.it->Seek(entries.prefix); entries.it->Valid(); entries.it->Next()) {
-        ++count;
-        check(entries.it->key().ToStringView(), entries.it->value().ToStringView());
-      }
-      if (!entries.it->status().ok())
-        find_in_index(std::nullopt, std::string(what) + " cannot be read (" + rocks::one_line(entries.it->status()) + ")");
-      return count;
-    };
-    const auto nothing = [](std::string_view, std::string_view) {};
-    const auto more = [&](const char* what, Position count, Position expected) {
-      if (count != expected)
-        find_in_index(std::nullopt, std::string(what) + " has " + std::to_string(count) + " entries; the records make " + std::to_string(expected));
-    };
-    more("the index of streams", count(rocks::stream_prefix, "the index of streams", nothing), stream_entries_count_);
-    more("the index of names", count(rocks::name_prefix, "the index of names", nothing), names_count_);
-    const auto heads = count(rocks::head_prefix, "the table of stream heads",
-                             [&](std::string_view key, std::string_view value) { verify_head(key, value); });
-    more("the table of stream heads", heads, static_cast<Position>(heads_.size()));
-    Position effective = 0;
-    count(rocks::receipt_prefix, "the table of receipts",
-          [&](std::string_view key, std::string_view value) { effective += verify_receipt(key, value) ? 1 : 0; });
-    more("the table of receipts", effective, effective_commands_count_);
+    bool are_equal = true;
+    std::map<Index, Fingerprint> found;
+    for (const Index index : indexes) {
+      auto& fingerprint = found[index];
+      const bool is_readable = scan(key_prefix(index), [&](std::string_view key, std::string_view value) {
+        if (index != Index::receipts) fingerprint.add(key, value);
+        else take_receipt(key, value, fingerprint);
+      });
+      are_equal = are_equal && is_readable && fingerprint == expected_[index];
+      if (!is_readable) find_in_index(std::nullopt, std::string(to_string(index)) + " cannot be read to its end");
+    }
+    if (!are_equal) look_up_entries();
+    for (const Index index : indexes)
+      if (found[index].count() != expected_[index].count())
+        find_in_index(std::nullopt, std::string(to_string(index)) + " has " + std::to_string(found[index].count()) +
+                                        " entries; the records make " + std::to_string(expected_[index].count()));
+    verify_heads();
+  }
+
+  // Receipts with events must be what the events make of them. The others must name a hash that the chain has.
+  void take_receipt(std::string_view key, std::string_view stored, Fingerprint& fingerprint) {
+    const auto receipt = comparable_receipt(key, stored);
+    if (!receipt) return find_in_index(std::nullopt, "the table of receipts has an entry that is damaged");
+    if (!receipt->events.empty()) return fingerprint.add(key, encode_receipt(*receipt));
+    const Position position = receipt->position;
+    const std::string of = "the receipt of command '" + receipt->command.id + "' names";
+    if (position < 0 || position > static_cast<Position>(hashes_.size()))
+      return find_in_index(std::nullopt, of + " " + at(position) + ", which is not there");
+    const auto known = position == 0 ? 0 : hashes_[static_cast<std::size_t>(position - 1)];
+    if (beginning_of(receipt->hash) != known) find_in_index(position, at(position) + ": does not have the hash that " + of);
+  }
+
+  void look_up_entries() {
+    Derivation derivation([&](const IndexEntry& entry) { look_up(entry); });
+    if (walk([&](const Record& record) { (void)derivation.take(record); })) derivation.finish();
+  }
+
+  void look_up(const IndexEntry& entry) {
+    std::string stored;
+    const auto status = db_->Get({}, entry.key, &stored);
+    const std::string what = at(entry.position) + ": " + describe(entry);
+    if (status.IsNotFound()) return find_in_index(entry.position, what + " is missing");
+    if (!status.ok()) return find_in_index(entry.position, what + " cannot be read (" + rocks::one_line(status) + ")");
+    if (entry.index == Index::receipts) {
+      const auto receipt = comparable_receipt(entry.key, stored);
+      if (!receipt) return find_in_index(entry.position, what + " is damaged");
+      if (encode_receipt(*receipt) != entry.value)
+        find_in_index(entry.position, what + " does not agree with its events (it names " + at(receipt->position) + ")");
+    } else if (stored != entry.value) {
+      find_in_index(entry.position, what + " says something else");
+    }
+  }
+
+  static std::string describe(const IndexEntry& entry) {
+    if (entry.index != Index::receipts) return "its entry in " + std::string(to_string(entry.index));
+    const auto command = rocks::parse_receipt_key(entry.key);
+    return "the receipt of command '" + (command ? command->id : "") + "'";
+  }
+
+  void verify_heads() {
+    Position count = 0;
+    const bool is_readable = scan(rocks::head_prefix, [&](std::string_view key, std::string_view value) {
+      ++count;
+      verify_head(key, value);
+    });
+    if (!is_readable) find_in_index(std::nullopt, "the table of stream heads cannot be read to its end");
+    else if (count != static_cast<Position>(heads_.size()))
+      find_in_index(std::nullopt, "the table of stream heads has " + std::to_string(count) + " entries; the records make " +
+                                      std::to_string(heads_.size()));
   }
 
   void verify_head(std::string_view key, std::string_view value) {
@@ -299,24 +315,6 @@ class Verification {
     else if (!head || *head != known->second)
       find_in_index(known->second.position, at(known->second.position) + ": the head of " + stream->entity + " " + stream->id +
                                        " does not agree with its events");
-  }
-
-  // Whether the receipt claims events. Those are checked against the events themselves; here are the others.
-  bool verify_receipt(std::string_view key, std::string_view value) {
-    const auto command = rocks::parse_receipt_key(key);
-    const auto receipt = command ? decode_receipt(*command, value) : Error{};
-    if (!receipt) {
-      find_in_index(std::nullopt, "the table of receipts has an entry that is damaged");
-      return false;
-    }
-    if (!receipt->events.empty()) return true;
-    std::string stored;
-    const bool is_start = receipt->position == 0;
-    if (!is_start && !db_->Get({}, rocks::record_key(receipt->position), &stored).ok())
-      find_in_index(std::nullopt, "the receipt of command '" + command->id + "' names " + at(receipt->position) + ", which is not there");
-    else if (receipt->hash != (is_start ? zero_hash() : stored_hash(stored)))
-      find_in_index(receipt->position, at(receipt->position) + ": does not have the hash that the receipt of command '" + command->id + "' names");
-    return false;
   }
 
   // The rest.
@@ -368,11 +366,6 @@ class Verification {
       find(mark_->position, at(mark_->position) + ": is not the record that was acknowledged (" + anchor_name_ + "); the log was written anew");
   }
 
-  struct CommandInProgress {
-    Receipt receipt;
-    StreamKey stream;  // of its first event
-  };
-
   const std::filesystem::path directory_;
   const VerifyOptions& options_;
   rocksdb::Env* env_;
@@ -384,11 +377,12 @@ class Verification {
   std::unique_ptr<rocksdb::DB> db_;
   bool chain_is_whole_ = false;
 
+  Chain chain_;
+  std::map<Index, Fingerprint> expected_;
   std::map<StreamKey, StreamHead> heads_;
-  std::optional<CommandInProgress> command_;
+  std::vector<std::uint64_t> hashes_;  // the first 16 digits of each record's
   std::optional<Position> first_bad_in_index_;
   std::vector<std::string> index_findings_;
-  Position names_count_ = 0, stream_entries_count_ = 0, effective_commands_count_ = 0;
 };
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "events/base/result.hpp"
+#include "gpu/text/tokenizer.hpp"
 
 namespace luthier::text {
 
@@ -17,7 +18,13 @@ struct Rendered {
 };
 
 // `variables` is an object: messages, tools, add_generation_prompt, bos_token, eos_token … Bounded in steps, depth and
-// output, so that a hostile template ends with an error.
+// output, so that a hostile template ends with an error. A number `strftime_now` is the time that the function of that name
+// shows, in seconds since 1970; without it that is the machine's local time.
 Result<Rendered> render(std::string_view source, const nlohmann::ordered_json& variables);
+
+// What transformers' apply_chat_template gives: `request` is {"messages", "tools"?, "documents"?, "add_generation_prompt"?,
+// "chat_template"? (a source or the name of one of the model's), …other variables}. Adds the special tokens' texts, leaves out
+// members of messages that are null, and knows a message's reasoning under all its names.
+Result<Rendered> render_chat(const Tokenizer& tokenizer, const nlohmann::ordered_json& request);
 
 }  // namespace luthier::text

@@ -111,7 +111,7 @@ FaultDisk::Failure FaultDisk::append(std::uint64_t generation, File& file, std::
     return failing_write_->fault;
   }
   if (capacity_) {
-    const auto used = used_bytes();
+    const auto used = used_bytes_locked();
     const auto room = used < *capacity_ ? *capacity_ - used : 0;
     if (room < bytes.size()) {
       file.bytes += bytes.substr(0, room);
@@ -223,6 +223,11 @@ void FaultDisk::unlock(std::uint64_t generation, const std::string& path) {
 }
 
 std::size_t FaultDisk::used_bytes() const {
+  const std::lock_guard lock(mutex_);
+  return used_bytes_locked();
+}
+
+std::size_t FaultDisk::used_bytes_locked() const {
   std::size_t bytes = 0;
   for (const auto& [path, file] : names_) bytes += file->bytes.size();
   return bytes;

@@ -58,6 +58,7 @@ class FaultDisk {
   // For damage: bytes that a test may read and change behind everybody's back.
   std::vector<std::string> paths() const;
   FileRef file(const std::string& path) const;
+  std::size_t used_bytes() const;  // of all files together
 
   // What a file system does. Errors: nullopt is success.
   using Failure = std::optional<Fault>;
@@ -86,7 +87,7 @@ class FaultDisk {
   // Counts an operation and says whether the power is off or goes off with it.
   bool is_dead(std::uint64_t generation, std::int64_t& count);
   void change(std::string path, FileRef file);
-  std::size_t used_bytes() const;
+  std::size_t used_bytes_locked() const;
 
   mutable std::mutex mutex_;
   Names names_, synced_names_;

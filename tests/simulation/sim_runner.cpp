@@ -17,9 +17,13 @@ void Executions::began(const std::string& entity_id, const std::string& who) {
   auto& processes = alive[entity_id];
   if (!processes.empty()) violations.push_back(entity_id + ": " + who + " began while " + *processes.begin() + " was alive");
   processes.insert(who);
+  trace("process " + who + " of " + entity_id + " begins");
 }
 
-void Executions::ended(const std::string& entity_id, const std::string& who) { alive[entity_id].erase(who); }
+void Executions::ended(const std::string& entity_id, const std::string& who) {
+  alive[entity_id].erase(who);
+  trace("process " + who + " of " + entity_id + " is gone");
+}
 
 std::string SimRunner::who(const TaskId& id) const { return machine_ + "/" + std::to_string(id.attempt); }
 

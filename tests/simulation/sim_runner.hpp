@@ -15,6 +15,7 @@ namespace luthier::simulation {
 struct Executions {
   std::map<std::string, std::set<std::string>> alive;  // entity id -> "worker/attempt" of its living processes
   std::vector<std::string> violations;
+  std::function<void(const std::string&)> trace = [](const std::string&) {};
   void began(const std::string& entity_id, const std::string& who);
   void ended(const std::string& entity_id, const std::string& who);
 };

@@ -73,6 +73,7 @@ class Simulation {
   }
 
   Report run() {
+    executions_.trace = [this](const std::string& what) { trace(what); };
     start_plane();
     for (const char* name : {"east", "west"}) {
       machines_.push_back(std::make_unique<Machine>(system_, agenda_, bus_, executions_, name));
@@ -88,8 +89,8 @@ class Simulation {
   }
 
  private:
-  void trace(const char* what) const {
-    if (options_.trace) std::printf("%10.3f  %s\n", static_cast<double>(agenda_.now().count()) / 1e6, what);
+  void trace(const std::string& what) const {
+    if (options_.trace) std::printf("%10.3f  %s\n", static_cast<double>(agenda_.now().count()) / 1e6, what.c_str());
   }
 
   void settle() {

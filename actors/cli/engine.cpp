@@ -1,0 +1,132 @@
+// The engine's verbs: arguments are read here, the work is gpu/'s.
+#include <CLI/CLI.hpp>
+#include <iostream>
+
+#include "actors/cli/context.hpp"
+#include "gpu/serve/commands.hpp"
+#include "gpu/train/commands.hpp"
+
+namespace luthier::cli {
+namespace {
+
+CLI::Option* add_model(CLI::App& verb, std::filesystem::path& into) {
+  return verb.add_option("--model", into, "DIR of Hugging Face files, or FILE.gguf")->required();
+}
+
+void add_adapter(CLI::App& verb, std::filesystem::path& into, const std::string& help = "DIR of PEFT's files") {
+  verb.add_option("--adapter", into, help);
+}
+
+void add_threads(CLI::App& verb, int& into) {
+  verb.add_option("--threads", into, "0: as many as there are cores")->check(CLI::NonNegativeNumber);
+}
+
+void add_train(CLI::App& app, Context& context) {
+  const auto options = std::make_shared<train::TrainOptions>();
+  auto& verb = *app.add_subcommand("train", "Fine-tune from files to files, without a server");
+  add_model(verb, options->model);
+  add_adapter(verb, options->adapter, "Start from this adapter, and keep its rank, alpha and targets");
+  verb.add_option("--data", options->data, "FILE.jsonl with the rows")->required();
+  verb.add_option("--validation", options->validation, "FILE.jsonl whose loss is reported");
+  verb.add_option("--validation-every", options->validation_every, "Steps between two validations; 0: at the end")->check(CLI::NonNegativeNumber);
+  verb.add_option("--config", options->config, "FILE.json with the training configuration")->required();
+  verb.add_option("--out", options->out, "DIR for the result and metrics.jsonl")->required();
+  verb.add_option("--checkpoint-dir", options->checkpoint_directory, "DIR for checkpoints; a run goes on from the newest one in it");
+  verb.add_option("--checkpoint-every", options->checkpoint_every, "Steps between two checkpoints; 0: only when stopped")->check(CLI::NonNegativeNumber);
+  verb.add_flag_callback("--resume", [] {}, "Go on from the newest checkpoint (as it does anyway)");
+  verb.add_option("--base-model", options->base_model, "The base's name in adapter_config.json (default: its path)");
+  const auto progress = std::make_shared<std::string>("text");
+  verb.add_option("--progress", *progress, "text, or json: one object a line")->check(CLI::IsMember({"text", "json"}));
+  verb.add_option("--memory-mib", options->memory_limit_mib, "Refuse what needs more; 0: what is free");
+  add_threads(verb, options->threads);
+  verb.callback([&context, options, progress] {
+    options->progress_json = *progress == "json";
+    context.exit_code = train::train(*options, *context.out, *context.err);
+  });
+  add_examples(verb, {"luthier train --model ./smol.gguf --data train.jsonl --config config.json --out ./adapter"});
+}
+
+void add_logits(CLI::App& engine, Context& context) {
+  const auto options = std::make_shared<train::LogitsOptions>();
+  auto& verb = *engine.add_subcommand("logits", "The logits of token sequences, as safetensors");
+  add_model(verb, options->model);
+  add_adapter(verb, options->adapter);
+  verb.add_option("--tokens", options->tokens, "'[[1,2,3],[4,5]]'")->required();
+  verb.add_option("--dtype", options->dtype, "f32 or bf16")->capture_default_str()->check(CLI::IsMember({"f32", "bf16"}));
+  verb.add_option("--out", options->out, "FILE.safetensors")->required();
+  add_threads(verb, options->threads);
+  verb.callback([&context, options] { context.exit_code = train::logits(*options, *context.out, *context.err); });
+}
+
+void add_loss(CLI::App& engine, Context& context) {
+  const auto options = std::make_shared<train::LossOptions>();
+  auto& verb = *engine.add_subcommand("loss", "The loss of a file of rows, and its gradients");
+  add_model(verb, options->model);
+  add_adapter(verb, options->adapter);
+  verb.add_option("--data", options->data, "FILE.jsonl")->required();
+  verb.add_option("--packing", options->packing, "Pack rows to this LENGTH")->check(CLI::NonNegativeNumber);
+  verb.add_option("--gradients", options->gradients, "FILE.safetensors");
+  add_threads(verb, options->threads);
+  verb.callback([&context, options] { context.exit_code = train::loss(*options, *context.out, *context.err); });
+}
+
+void add_serve(CLI::App& engine, Context& context) {
+  const auto options = std::make_shared<serve::ServeOptions>();
+  auto& verb = *engine.add_subcommand("serve", "Serve one model over HTTP, in OpenAI's form, without a control plane");
+  add_model(verb, options->model);
+  verb.add_option("--served-name", options->served_names, "A name that it answers to; may be repeated");
+  verb.add_option("--listen", options->listen, "HOST:PORT; port 0 picks a free one")->capture_default_str();
+  verb.add_option("--admin-token-file", options->admin_token_file, "Its first line allows to change adapters (default: $LUTHIER_ADMIN_TOKEN)");
+  verb.add_option("--adapter", options->adapters, "NAME=DIR; may be repeated");
+  const auto kv_mib = std::make_shared<std::int64_t>(0);
+  verb.add_option("--kv-memory-mib", *kv_mib, "For the key-value cache")->check(CLI::PositiveNumber);
+  verb.add_option("--context-max", options->engine.context_max, "Longest sequence")->check(CLI::NonNegativeNumber);
+  add_threads(verb, options->engine.threads);
+  verb.callback([&context, options, kv_mib] {
+    if (*kv_mib > 0) options->engine.kv_memory_bytes = static_cast<std::size_t>(*kv_mib) << 20;
+    if (const char* token = std::getenv("LUTHIER_ADMIN_TOKEN")) options->admin_token = token;
+    context.exit_code = serve::serve(*options, *context.out, *context.err);
+  });
+  add_examples(verb, {"luthier engine serve --model ./smol.gguf --served-name smol --listen 127.0.0.1:8000"});
+}
+
+void add_generate(CLI::App& app, Context& context) {
+  const auto options = std::make_shared<serve::GenerateOptions>();
+  auto& verb = *app.add_subcommand("generate", "Continue a text with a model, without a server");
+  add_model(verb, options->model);
+  add_adapter(verb, options->adapter);
+  auto* prompt = verb.add_option("--prompt", options->prompt, "TEXT");
+  verb.add_option("--tokens", options->tokens, "'[1,2]'")->excludes(prompt);
+  verb.add_flag("--chat", options->chat, "The prompt is a user's message, put through the chat template");
+  verb.add_option("--max-tokens", options->tokens_max, "Of the answer")->capture_default_str();
+  verb.add_option("--temperature", options->temperature, "0: the most likely token")->capture_default_str();
+  verb.add_option("--top-p", options->top_p, "Of the likely tokens so much")->capture_default_str();
+  verb.add_option("--seed", options->seed, "Of chance")->capture_default_str();
+  verb.add_flag("--ids", options->ids, "Print the new ids as a JSON array");
+  add_threads(verb, options->threads);
+  verb.callback([&context, options] { context.exit_code = serve::generate(*options, *context.out, *context.err); });
+  add_examples(verb, {"luthier generate --model ./smol.gguf --prompt \"What is the capital of France?\" --chat --max-tokens 20 --temperature 0"});
+}
+
+void add_embed(CLI::App& app, Context& context) {
+  const auto options = std::make_shared<serve::EmbedOptions>();
+  auto& verb = *app.add_subcommand("embed", "Lines of text to JSON arrays: the mean of the last hidden states, L2-normalised");
+  add_model(verb, options->model);
+  add_threads(verb, options->threads);
+  verb.callback([&context, options] { context.exit_code = serve::embed(*options, *context.in, *context.out, *context.err); });
+}
+
+}  // namespace
+
+void add_engine(CLI::App& app, Context& context) {
+  add_train(app, context);
+  auto& engine = *app.add_subcommand("engine", "The engine alone: logits, loss and gradients, one served model");
+  engine.require_subcommand(1);
+  add_logits(engine, context);
+  add_loss(engine, context);
+  add_serve(engine, context);
+  add_generate(app, context);
+  add_embed(app, context);
+}
+
+}  // namespace luthier::cli
