@@ -85,9 +85,8 @@ void add_adapters(CLI::App& app, Context& context) {
   create_verb->add_option("--fileset", options->fileset, "The fileset with PEFT's files")->required();
   add_shared(create_verb);
   add_list(noun, context, "adapter", {"NAME", "MODEL", "ENABLED", "RANK", "ALPHA", "SERVED AS", "MADE BY", "AGE"}, [](const ordered_json& row) {
-    const std::string lora = row.contains("lora") ? "lora" : "lora_config";
-    return std::vector<std::string>{text_of(row, "name"), text_of(row, "model"), text_of(row, "enabled"), text_of(row, lora + ".rank"),
-                                    text_of(row, lora + ".alpha"), text_of(row, "served_name"), text_of(row, "created_by_job"), age_of(row, "created_at")};
+    return std::vector<std::string>{text_of(row, "name"), text_of(row, "model"), text_of(row, "enabled"), text_of(row, "lora.rank"),
+                                    text_of(row, "lora.alpha"), text_of(row, "served_name"), text_of(row, "created_by_job"), age_of(row, "created_at")};
   });
   add_show(noun, context, "adapter");
   add_change(noun, context, "enable", "Serve it again", "EnableAdapter", "enabled");

@@ -3,6 +3,9 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
 #include <CLI/CLI.hpp>
 #include <iostream>
 
@@ -58,7 +61,16 @@ void add_everything(CLI::App& app, Context& context) {
   add_commands(app, context);
   add_doctor(app, context);
   add_asyncapi(app, context);
+  add_text(app, context);
   add_engine(app, context);
+}
+
+// Log lines go to stderr: stdout is what a verb answers.
+void set_up_logging() {
+  auto logger = spdlog::stderr_logger_mt("luthier");
+  logger->set_pattern("%Y-%m-%dT%H:%M:%S.%fZ %l %v", spdlog::pattern_time_type::utc);
+  logger->flush_on(spdlog::level::trace);
+  spdlog::set_default_logger(std::move(logger));
 }
 
 // One line, and where to read more.
@@ -78,6 +90,7 @@ int explain(const CLI::App& app, const CLI::ParseError& error) {
 
 int run_cli(int argc, char** argv) {
   ::signal(SIGPIPE, SIG_IGN);
+  set_up_logging();
   Context context;
   context.out = &std::cout;
   context.err = &std::cerr;

@@ -4,7 +4,9 @@
 
 #include "actors/cli/context.hpp"
 #include "gpu/serve/commands.hpp"
+#include "gpu/serve/throughput.hpp"
 #include "gpu/train/commands.hpp"
+#include "gpu/train/throughput.hpp"
 
 namespace luthier::cli {
 namespace {
@@ -116,6 +118,40 @@ void add_embed(CLI::App& app, Context& context) {
   verb.callback([&context, options] { context.exit_code = serve::embed(*options, *context.in, *context.out, *context.err); });
 }
 
+void add_bench(CLI::App& engine, Context& context) {
+  auto& bench = *engine.add_subcommand("bench", "How fast this engine is on this machine");
+  bench.require_subcommand(1);
+
+  const auto training = std::make_shared<train::ThroughputOptions>();
+  auto& train = *bench.add_subcommand("train", "Whole steps (forward, backward, AdamW) over random tokens, every token in the loss");
+  add_model(train, training->model);
+  train.add_flag("--full", training->full, "All weights; else LoRA on all linear layers");
+  train.add_option("--rank", training->rank, "Of the LoRA")->capture_default_str()->check(CLI::PositiveNumber);
+  train.add_option("--batch", training->batch, "Sequences of a step")->capture_default_str()->check(CLI::PositiveNumber);
+  train.add_option("--length", training->length, "Tokens of a sequence")->capture_default_str()->check(CLI::PositiveNumber);
+  train.add_option("--repetitions", training->repetitions, "Measured steps")->capture_default_str()->check(CLI::PositiveNumber);
+  add_threads(train, training->threads);
+  train.callback([&context, training] { context.exit_code = train::throughput(*training, context.json, *context.out, *context.err); });
+
+  const auto serving = std::make_shared<serve::ThroughputOptions>();
+  auto& serve = *bench.add_subcommand("serve", "Prompt and decode rates, alone and in batches with an adapter a sequence");
+  add_model(serve, serving->model);
+  serve.add_option("--repetitions", serving->repetitions, "Of each measurement")->capture_default_str()->check(CLI::PositiveNumber);
+  serve.add_option("--sequences", serving->sequences, "Of a batch")->capture_default_str()->check(CLI::PositiveNumber);
+  serve.add_option("--adapter-rank", serving->adapter_rank, "Of the adapters")->capture_default_str()->check(CLI::PositiveNumber);
+  add_threads(serve, serving->threads);
+  serve.callback([&context, serving] {
+    const auto rows = serve::measure_throughput(*serving);
+    if (!rows) {
+      context.exit_code = context.fail(rows.error());
+      return;
+    }
+    if (context.json) *context.out << serve::throughput_json(*rows) << std::endl;
+    else serve::print_throughput(*rows, *context.out);
+  });
+  add_examples(bench, {"luthier engine bench train --model ./smol.gguf --batch 4 --length 256 --json"});
+}
+
 }  // namespace
 
 void add_engine(CLI::App& app, Context& context) {
@@ -125,6 +161,7 @@ void add_engine(CLI::App& app, Context& context) {
   add_logits(engine, context);
   add_loss(engine, context);
   add_serve(engine, context);
+  add_bench(engine, context);
   add_generate(app, context);
   add_embed(app, context);
 }

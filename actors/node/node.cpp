@@ -1,6 +1,7 @@
 #include "actors/node/node.hpp"
 
 #include <signal.h>
+#include <spdlog/spdlog.h>
 #include <unistd.h>
 
 #include <caf/all.hpp>
@@ -280,12 +281,7 @@ int run_node(const config::Config& config, std::ostream& out, std::ostream& erro
   pthread_sigmask(SIG_BLOCK, &stop_signals, nullptr);  // before any thread starts, so that this one gets them
   ::signal(SIGPIPE, SIG_IGN);
 
-  std::mutex mutex;
-  const auto log = [&](const std::string& line) {
-    std::lock_guard lock(mutex);
-    errors << format_time(SystemClock().now()) << " " << line << std::endl;
-  };
-  auto node = Node::start(config, log);
+  auto node = Node::start(config, [](const std::string& line) { spdlog::warn("{}", line); });
   if (!node) {
     errors << "luthier: " << node.error().message << std::endl;
     return 1;

@@ -84,6 +84,7 @@ void AddedTokens::add(AddedToken token) {
 
 Result<void> AddedTokens::prepare(const Normaliser& normaliser) {
   for (std::size_t i = 0; i < tokens_.size(); ++i) {
+    tokens_[i].shown = tokens_[i].content;
     if (!tokens_[i].normalized) {
       raw_.add(tokens_[i].content, i);
       any_raw_ = true;
@@ -93,6 +94,7 @@ Result<void> AddedTokens::prepare(const Normaliser& normaliser) {
     if (normaliser)
       if (auto done = normaliser(content); !done) return done;
     normalised_.add(content.text, i);
+    tokens_[i].shown = std::move(content.text);
     any_normalised_ = true;
   }
   return {};

@@ -16,6 +16,7 @@ namespace luthier::text {
 struct AddedToken {
   TokenId id = 0;
   std::string content;
+  std::string shown;         // what it decodes to: as prepare() has normalised it, where it is `normalized`
   bool special = false;      // left out by decode(…, skip_special)
   bool normalized = false;   // looked for in the normalised text, not in the raw one
   bool left_strip = false;   // takes the white space in front of it with it

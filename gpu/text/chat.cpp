@@ -76,7 +76,7 @@ Result<Rendered> ParsedTemplate::render(const Value& variables) const {
   jinja::Machine machine(*program_, variables, budget);
   try {
     auto output = machine.run();
-    return Rendered{std::move(output.text), std::move(output.generated)};
+    return Rendered{std::move(output.text), std::move(output.generated), program_->marks_generated};
   } catch (const jinja::Failure& failure) {
     return in_line(machine.line(), failure.message);
   }

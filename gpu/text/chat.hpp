@@ -15,6 +15,7 @@ struct Rendered {
   std::string text;
   // [begin, end) byte ranges of `{% generation %}` blocks, in order; empty when the template has none.
   std::vector<std::pair<std::size_t, std::size_t>> generated;
+  bool marks_generated = false;  // the template has such blocks, whether or not this text came through one
 };
 
 // `variables` is an object: messages, tools, add_generation_prompt, bos_token, eos_token … Bounded in steps, depth and

@@ -117,7 +117,7 @@ Value word_count(Machine& machine, const Value& input, const Call& call) {
   std::int64_t count = 0;
   bool inside = false;
   for (const char32_t c : to_utf32(to_text(input, machine.budget()))) {
-    const bool word = is_word(c);
+    const bool word = is_alphanumeric(c) || c == '_';  // what \w is to Python: no marks
     count += word && !inside;
     inside = word;
   }
@@ -229,6 +229,18 @@ double rounded(double value, std::int64_t precision) {
   return std::strtod(buffer, nullptr);
 }
 
+// To a multiple of a power of ten, ties to even.
+std::int64_t rounded_integer(std::int64_t value, std::int64_t precision) {
+  if (precision >= 0) return value;
+  if (precision < -18) return 0;
+  std::int64_t scale = 1, result = 0;
+  for (std::int64_t i = precision; i < 0; ++i) scale *= 10;
+  const std::int64_t rest = ((value % scale) + scale) % scale, floor_tens = (value - rest) / scale;
+  const bool goes_up = rest > scale - rest || (rest == scale - rest && floor_tens % 2 != 0);
+  if (__builtin_mul_overflow(floor_tens + (goes_up ? 1 : 0), scale, &result)) throw Failure{"an integer needs more than 64 bits"};
+  return result;
+}
+
 Value round(Machine&, const Value& input, const Call& call) {
   const Bound bound("round", call, {"precision", "method"});
   require_defined(input);
@@ -237,7 +249,7 @@ Value round(Machine&, const Value& input, const Call& call) {
   if (kind != "common" && kind != "ceil" && kind != "floor") throw Failure{"method must be common, ceil or floor"};
   const auto real = as_number(input);
   if (!real) throw Failure{"type " + type_name(input) + " doesn't define __round__ method"};
-  if (kind == "common" && as_integer(input) && precision >= 0) return integer(*as_integer(input));
+  if (kind == "common" && as_integer(input)) return integer(rounded_integer(*as_integer(input), precision));
   if (kind == "common") return number(rounded(*real, precision));
   const double scale = std::pow(10.0, static_cast<double>(std::clamp<std::int64_t>(precision, -300, 300)));
   return number((kind == "ceil" ? std::ceil(*real * scale) : std::floor(*real * scale)) / scale);

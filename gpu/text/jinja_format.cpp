@@ -109,6 +109,13 @@ std::int64_t required_integer(const Value& value) {
   return static_cast<std::int64_t>(real);
 }
 
+std::string one_character(const Value& value) {
+  if (value.is_text() && count_code_points(value.text()) == 1) return value.text();
+  const auto code = as_integer(value);
+  if (!code || *code < 0 || *code > 0x10FFFF || (*code >= 0xD800 && *code < 0xE000)) throw Failure{"%c requires a character"};
+  return to_utf8(std::u32string(1, static_cast<char32_t>(*code)));
+}
+
 std::string percent_converted(const Value& value, Form form, bool zero_padded, bool left, Budget& budget) {
   form.align = left ? '<' : zero_padded ? '=' : '>';
   form.fill = zero_padded && !left ? "0" : " ";
@@ -126,6 +133,11 @@ std::string percent_converted(const Value& value, Form form, bool zero_padded, b
     case 'x':
     case 'X':
     case 'o': return padded(integer_digits(required_integer(value), form), form, '>', budget);
+    case 'c': {
+      if (!left) form.align = '>';
+      form.fill = " ";
+      return padded(one_character(value), form, '>', budget);
+    }
     case 'f':
     case 'F':
     case 'e':

@@ -131,41 +131,50 @@ constexpr std::size_t levels_max = 200;
 // Builds values while nlohmann's parser reads. What is open stands on a stack, so depth costs no recursion.
 class Builder final : public nlohmann::json_sax<nlohmann::json> {
  public:
-  explicit Builder(Budget& budget) : budget_(budget) {}
+  Builder(Budget& budget, std::span<const std::string_view> members) : budget_(budget), members_(members) {}
 
-  bool null() override { return put(none()); }
-  bool boolean(bool value) override { return put(jinja::boolean(value)); }
-  bool number_integer(number_integer_t value) override { return put(integer(value)); }
+  bool null() override { return skips() || put(none()); }
+  bool boolean(bool value) override { return skips() || put(jinja::boolean(value)); }
+  bool number_integer(number_integer_t value) override { return skips() || put(integer(value)); }
   bool number_unsigned(number_unsigned_t value) override {
+    if (skips()) return true;
     if (value > INT64_MAX) return refuse("an integer is larger than 9223372036854775807");
     return put(integer(static_cast<std::int64_t>(value)));
   }
   bool number_float(number_float_t value, const string_t& source) override {
+    if (skips()) return true;
     const bool is_whole = source.find_first_of(".eE") == std::string::npos;
     if (is_whole) return refuse("an integer has more than 64 bits");
     return put(number(value));
   }
-  bool string(string_t& value) override { return put(text(budget_, std::move(value))); }
+  bool string(string_t& value) override { return skips() || put(text(budget_, std::move(value))); }
   bool binary(binary_t&) override { return refuse("binary data"); }
 
   bool start_object(std::size_t) override {
+    if (skipping_) return skip_level();
     open_.emplace_back(std::in_place_type<DictMaker>, budget_);
     return open_.size() <= levels_max || refuse("is nested deeper than 200 levels");
   }
   bool key(string_t& value) override {
+    if (skipping_) return true;
+    skipping_ = open_.size() == 1 && !members_.empty() && std::find(members_.begin(), members_.end(), value) == members_.end();
+    if (skipping_) return true;
     keys_.push_back(text(budget_, std::move(value)));
     return true;
   }
   bool end_object() override {
+    if (skipping_) return end_skipped_level();
     Value dict = std::get<DictMaker>(open_.back()).take();
     open_.pop_back();
     return put(std::move(dict));
   }
   bool start_array(std::size_t) override {
+    if (skipping_) return skip_level();
     open_.emplace_back(std::in_place_type<std::vector<Value>>);
     return open_.size() <= levels_max || refuse("is nested deeper than 200 levels");
   }
   bool end_array() override {
+    if (skipping_) return end_skipped_level();
     auto items = std::move(std::get<std::vector<Value>>(open_.back()));
     open_.pop_back();
     return put(list(budget_, std::move(items)));
@@ -189,6 +198,18 @@ class Builder final : public nlohmann::json_sax<nlohmann::json> {
     return false;
   }
 
+  // A value of a member that is not wanted; true: it is one, and nothing is left to do.
+  bool skips() {
+    if (!skipping_) return false;
+    skipping_ = skipped_levels_ > 0;
+    return true;
+  }
+  bool skip_level() { return ++skipped_levels_ < levels_max || refuse("is nested deeper than 200 levels"); }
+  bool end_skipped_level() {
+    skipping_ = --skipped_levels_ > 0;
+    return true;
+  }
+
   bool put(Value value) {
     budget_.step();
     budget_.bytes(sizeof(Value));
@@ -204,6 +225,9 @@ class Builder final : public nlohmann::json_sax<nlohmann::json> {
   }
 
   Budget& budget_;
+  std::span<const std::string_view> members_;
+  bool skipping_ = false;
+  std::size_t skipped_levels_ = 0;
   std::vector<std::variant<std::vector<Value>, DictMaker>> open_;
   std::vector<Value> keys_;
   Value result_;
@@ -248,8 +272,8 @@ std::string dump_json(const Value& value, const DumpOptions& options, Budget& bu
 
 Value from_json(const nlohmann::ordered_json& json, Budget& budget) { return convert(json, budget, 0); }
 
-Result<Value> parse_json(std::string_view text, Budget& budget) {
-  Builder builder(budget);
+Result<Value> parse_json(std::string_view text, Budget& budget, std::span<const std::string_view> members) {
+  Builder builder(budget, members);
   try {
     nlohmann::json::sax_parse(text, &builder);
   } catch (const Failure& failure) {

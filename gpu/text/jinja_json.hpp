@@ -4,6 +4,7 @@
 
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -24,7 +25,8 @@ std::string dump_json(const Value& value, const DumpOptions& options, Budget& bu
 // Throws Failure for what no template can hold.
 Value from_json(const nlohmann::ordered_json& json, Budget& budget);
 
-// One JSON text, at most 200 levels deep. Of a member that is there twice the last value counts, as in Python.
-Result<Value> parse_json(std::string_view text, Budget& budget);
+// One JSON text, at most 200 levels deep. Of a member that is there twice the last value counts, as in Python. `members`: those of
+// the outermost object that are wanted; none named: all.
+Result<Value> parse_json(std::string_view text, Budget& budget, std::span<const std::string_view> members = {});
 
 }  // namespace luthier::text::jinja

@@ -404,6 +404,8 @@ Value Machine::attribute(const Value& value, const std::string& name) {
   const Value* member = nullptr;
   if (const auto* dict = value.get<DictRef>()) member = (*dict)->find(name);
   if (const auto* space = value.get<Namespace*>()) member = (*space)->find(name);
+  if (const auto* held = value.get<ListRef>(); held != nullptr && (*held)->is_group && (name == "grouper" || name == "list"))
+    member = &(*held)->items[name == "list"];
   if (member != nullptr) return *member;
   return undefined("'" + object_name(value) + "' has no attribute '" + name + "'");
 }

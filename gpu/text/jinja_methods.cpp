@@ -197,7 +197,7 @@ Value formatted(Budget& budget, const std::string& self, const Call& call) {
 const std::unordered_map<std::string_view, TextMethod> text_methods = {
     {"upper", changed<upper>},
     {"lower", changed<lower>},
-    {"casefold", changed<lower>},
+    {"casefold", changed<case_folded>},
     {"capitalize", changed<capitalised>},
     {"title", changed<title_case>},
     {"swapcase", changed<swapped_case>},
@@ -218,7 +218,7 @@ const std::unordered_map<std::string_view, TextMethod> text_methods = {
     {"join", join_texts},
     {"isalpha", every_character<is_alphabetic>},
     {"isalnum", every_character<is_alphanumeric>},
-    {"isdigit", every_character<is_decimal>},
+    {"isdigit", every_character<is_digit>},
     {"isdecimal", every_character<is_decimal>},
     {"isnumeric", every_character<is_numeric>},
     {"isspace", every_character<is_python_space>},

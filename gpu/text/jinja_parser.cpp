@@ -15,6 +15,7 @@ class Parser : ExpressionParser {
     Program program;
     program.body = statements({});
     program.symbols = std::move(symbols_);
+    program.marks_generated = marks_generated_;
     return program;
   }
 
@@ -187,6 +188,7 @@ class Parser : ExpressionParser {
 
   Statement generation(int line) {
     Statement result = made(StatementKind::generation, line);
+    marks_generated_ = true;
     result.body = outside_loops([&] { return whole_body("endgeneration"); });
     return result;
   }
@@ -207,6 +209,7 @@ class Parser : ExpressionParser {
   }
 
   int loops_ = 0;
+  bool marks_generated_ = false;
 };
 
 }  // namespace

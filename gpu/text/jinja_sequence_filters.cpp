@@ -277,7 +277,7 @@ Value group_by(Machine& machine, const Value& input, const Call& call) {
     members.push_back(items[i].item);
     if (i + 1 < items.size() && equal(items[i].keys[0], items[i + 1].keys[0], budget)) continue;
     Value key = path.of(machine, members[0]);
-    groups.push_back(list(budget, {std::move(key), list(budget, std::exchange(members, {}))}, ListForm::tuple));
+    groups.push_back(group(budget, std::move(key), list(budget, std::exchange(members, {}))));
   }
   return list(budget, std::move(groups));
 }

@@ -115,6 +115,7 @@ struct Statement {
 struct Program {
   std::vector<std::string> symbols;  // names of variables; a symbol is an index into it
   Block body;
+  bool marks_generated = false;  // it has {% generation %} blocks
 };
 
 }  // namespace luthier::text::jinja

@@ -153,6 +153,18 @@ std::string lower(std::string_view text) {
   return out;
 }
 
+std::string case_folded(std::string_view text) {
+  std::string out;
+  for (const char32_t c : to_utf32(text)) {
+    utf8proc_int32_t parts[8];
+    int boundary = 0;
+    const auto count = utf8proc_decompose_char(point(c), parts, 8, UTF8PROC_CASEFOLD, &boundary);
+    if (count < 0 || count > 8) append_utf8(out, c);
+    for (utf8proc_ssize_t i = 0; i < count && count <= 8; ++i) append_utf8(out, static_cast<char32_t>(parts[i]));
+  }
+  return out;
+}
+
 std::string capitalised(std::string_view text) {
   std::string out;
   const auto characters = to_utf32(text);
@@ -350,6 +362,13 @@ bool all_of(std::string_view text, bool (*holds)(char32_t)) {
 
 bool is_alphabetic(char32_t c) { return is_letter(c); }
 bool is_decimal(char32_t c) { return utf8proc_category(point(c)) == UTF8PROC_CATEGORY_ND; }
+bool is_digit(char32_t c) {
+  constexpr std::pair<char32_t, char32_t> others[] = {
+      {0xB2, 0xB3},     {0xB9, 0xB9},     {0x1369, 0x1371}, {0x19DA, 0x19DA}, {0x2070, 0x2070}, {0x2074, 0x2079}, {0x2080, 0x2089},
+      {0x2460, 0x2468}, {0x2474, 0x247C}, {0x2488, 0x2490}, {0x24EA, 0x24EA}, {0x24F5, 0x24FD}, {0x24FF, 0x24FF}, {0x2776, 0x277E},
+      {0x2780, 0x2788}, {0x278A, 0x2792}, {0x1F100, 0x1F10A}};
+  return is_decimal(c) || std::any_of(std::begin(others), std::end(others), [&](auto range) { return c >= range.first && c <= range.second; });
+}
 bool is_alphanumeric(char32_t c) { return is_letter(c) || is_numeric(c); }
 
 namespace {

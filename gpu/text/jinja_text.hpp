@@ -17,6 +17,7 @@ bool is_python_space(char32_t c);  // white space as str.isspace() sees it: the 
 
 std::string upper(std::string_view text);
 std::string lower(std::string_view text);
+std::string case_folded(std::string_view text);
 std::string capitalised(std::string_view text);
 std::string title_case(std::string_view text);         // str.title(): every run of letters
 std::string title_filter_case(std::string_view text);  // Jinja's filter: what follows a blank, "-", "(", "{", "[" or "<"
@@ -44,6 +45,7 @@ bool all_of(std::string_view text, bool (*holds)(char32_t));  // and there is at
 bool is_alphabetic(char32_t c);
 bool is_alphanumeric(char32_t c);
 bool is_decimal(char32_t c);
+bool is_digit(char32_t c);  // decimals, and superscripts, circled ones …
 bool is_upper(std::string_view text);  // str.isupper(): a cased letter, and none in lower case
 bool is_lower(std::string_view text);
 

@@ -69,6 +69,13 @@ Value list(Budget& budget, std::vector<Value> items, ListForm form) {
   return {std::make_shared<const List>(List{std::move(items), form, depth})};
 }
 
+Value group(Budget& budget, Value grouper, Value members) {
+  budget.bytes(2 * sizeof(Value) + 64);
+  std::vector<Value> items{std::move(grouper), std::move(members)};
+  const unsigned depth = depth_around(items);
+  return {std::make_shared<const List>(List{std::move(items), ListForm::tuple, depth, true})};
+}
+
 Value generator(Budget& budget, std::vector<Value> items) {
   budget.bytes(items.size() * sizeof(Value) + 64);
   const unsigned depth = depth_around(items);

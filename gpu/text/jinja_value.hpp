@@ -76,6 +76,7 @@ struct List {
   std::vector<Value> items;
   ListForm form = ListForm::list;
   unsigned depth = 1;
+  bool is_group = false;  // of groupby: its two parts have the names `grouper` and `list` as well
 };
 
 struct Dict {
@@ -116,6 +117,7 @@ inline constexpr unsigned value_depth_max = 256;
 Value undefined(std::string message);
 Value text(Budget& budget, std::string value);
 Value list(Budget& budget, std::vector<Value> items, ListForm form = ListForm::list);
+Value group(Budget& budget, Value grouper, Value members);
 Value generator(Budget& budget, std::vector<Value> items);
 Value callable(std::string name, std::function<Value(Machine&, const Call&)> function, const Value& bound_to = {});
 inline Value none() { return {None{}}; }

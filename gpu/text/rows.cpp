@@ -2,45 +2,73 @@
 
 #include <algorithm>
 #include <fstream>
-#include <nlohmann/json.hpp>
 
-#include "gpu/text/chat.hpp"
+#include "gpu/text/chat_renderer.hpp"
+#include "gpu/text/jinja_json.hpp"
+#include "gpu/text/lines.hpp"
 
 namespace luthier::text {
 namespace {
 
-using nlohmann::ordered_json;
+using jinja::DictRef;
+using jinja::ListRef;
+using jinja::Value;
 constexpr std::size_t line_bytes_max = 16 << 20;
+constexpr std::size_t chat_bytes_max = 64 << 20;  // over all beginnings of a conversation that are rendered to find its answers
 constexpr TokenId no_loss = -100;
+constexpr std::string_view members[] = {"prompt", "completion", "messages", "tools", "input_ids", "labels"};
+
+// A row as it was read. The budget pays for what is made of it.
+class Source {
+ public:
+  Source(const Value& row, jinja::Budget& budget) : row_(*std::get<DictRef>(row.held)), budget_(budget) {}
+
+  const Value* find(std::string_view name) const { return row_.find(name); }
+  std::string shown(const Value& value) const { return jinja::dump_json(value, {}, budget_).substr(0, 80); }
+
+  Result<std::string> text(std::string_view name) const {
+    const Value* member = find(name);
+    if (member == nullptr) return invalid("\"" + std::string(name) + "\" is missing");
+    if (!member->is_text()) return invalid("\"" + std::string(name) + "\" must be a string");
+    return member->text();
+  }
+
+ private:
+  const jinja::Dict& row_;
+  jinja::Budget& budget_;
+};
 
 // A reader of rows: one tokenizer, one kind of row a file.
 class Reader {
  public:
-  Reader(const Tokenizer& tokenizer, const RowOptions& options) : tokenizer_(tokenizer), options_(options) {}
+  Reader(const Tokenizer& tokenizer, const RowOptions& options) : tokenizer_(tokenizer), options_(options), chat_(tokenizer) {}
 
   Result<Row> read(const std::string& line) {
-    const auto json = ordered_json::parse(line, nullptr, false);
-    if (!json.is_object()) return invalid("not a JSON object");
-    const std::string kind = json.contains("messages") ? "messages" : json.contains("input_ids") ? "input_ids" : "prompt";
-    if (!kind_.empty() && kind != kind_) return invalid("a row of kind \"" + kind + "\" in a file of \"" + kind_ + "\" rows");
-    kind_ = kind;
-    if (kind == "messages") return chat_row(json);
-    if (kind == "input_ids") return token_row(json);
-    return prompt_row(json);
+    auto budget = reading_budget();
+    const auto json = jinja::parse_json(line, budget, members);
+    if (!json) return json.error();
+    if (!json->is<DictRef>()) return invalid("not a JSON object");
+    try {
+      return read(Source(*json, budget));
+    } catch (const jinja::Failure& failure) {
+      return invalid(failure.message);
+    }
   }
 
  private:
-  static Result<std::string> text(const ordered_json& row, const char* name) {
-    const auto member = row.find(name);
-    if (member == row.end()) return invalid(std::string("\"") + name + "\" is missing");
-    if (!member->is_string()) return invalid(std::string("\"") + name + "\" must be a string");
-    return member->get<std::string>();
+  Result<Row> read(const Source& row) {
+    const std::string kind = row.find("messages") ? "messages" : row.find("input_ids") ? "input_ids" : "prompt";
+    if (!kind_.empty() && kind != kind_) return invalid("a row of kind \"" + kind + "\" in a file of \"" + kind_ + "\" rows");
+    kind_ = kind;
+    if (kind == "messages") return chat_row(row);
+    if (kind == "input_ids") return token_row(row);
+    return prompt_row(row);
   }
 
-  Result<Row> prompt_row(const ordered_json& row) const {
-    const auto prompt = text(row, "prompt");
+  Result<Row> prompt_row(const Source& row) const {
+    const auto prompt = row.text("prompt");
     if (!prompt) return prompt.error();
-    const auto completion = text(row, "completion");
+    const auto completion = row.text("completion");
     if (!completion) return completion.error();
     auto ids = tokenizer_.encode(*prompt + " " + *completion, true);
     if (!ids) return ids.error();
@@ -54,66 +82,81 @@ class Reader {
     return made;
   }
 
-  Result<std::size_t> length_of(const ordered_json& row, std::size_t messages, bool prompt) const {
-    auto part = row;
-    auto& list = part["messages"];
-    list = ordered_json(ordered_json::array());
-    for (std::size_t i = 0; i < messages; ++i) list.push_back(row["messages"][i]);
-    part["add_generation_prompt"] = prompt;
-    const auto rendered = render_chat(tokenizer_, part);
+  // How many tokens a conversation's beginning has; of an empty one, what the template puts in front of an answer.
+  Result<std::size_t> length_of(const std::vector<Value>& messages, std::size_t count, const Value& tools, bool prompt, std::size_t& bytes) {
+    const auto rendered = chat_.render({messages.begin(), messages.begin() + static_cast<std::ptrdiff_t>(count)}, tools, prompt);
     if (!rendered) return rendered.error();
+    bytes += rendered->text.size() + count;
+    if (bytes > chat_bytes_max) return Error{ErrorCode::limit, "the conversation is too long: its beginnings are more than 64 MiB of text", "messages"};
     const auto ids = tokenizer_.encode(rendered->text, false);
     if (!ids) return ids.error();
     return ids->size();
   }
 
-  Result<Row> chat_row(const ordered_json& row) const {
-    if (!row["messages"].is_array() || row["messages"].empty()) return invalid("\"messages\" must be a list that is not empty");
-    ordered_json request{{"messages", row["messages"]}};
-    if (row.contains("tools")) request["tools"] = row["tools"];
-    request["add_generation_prompt"] = false;
-    const auto rendered = render_chat(tokenizer_, request);
+  Result<Row> chat_row(const Source& row) {
+    const auto* list = row.find("messages")->get<ListRef>();
+    if (list == nullptr || (*list)->items.empty()) return invalid("\"messages\" must be a list that is not empty");
+    const auto& messages = (*list)->items;
+    const Value tools = row.find("tools") != nullptr ? *row.find("tools") : jinja::none();
+    const auto rendered = chat_.render(messages, tools, false);
     if (!rendered) return rendered.error();
     const auto placed = tokenizer_.encode_placed(rendered->text, false);
     if (!placed) return placed.error();
     Row made;
     for (const auto& token : *placed) made.ids.push_back(token.id);
     made.labels.assign(made.ids.size(), no_loss);
-    if (!rendered->generated.empty()) {
-      for (std::size_t i = 0; i < placed->size(); ++i)
-        for (const auto& [begin, end] : rendered->generated)
-          if ((*placed)[i].begin < end && (*placed)[i].end > begin) made.labels[i] = made.ids[i];
+    if (rendered->marks_generated) {
+      learn_generated(*rendered, *placed, made);
       return made;
     }
-    for (std::size_t i = 0; i < row["messages"].size(); ++i) {
-      const auto& message = row["messages"][i];
-      if (!message.is_object() || message.value("role", ordered_json()) != "assistant") continue;
-      const auto from = length_of(request, i, true), to = length_of(request, i + 1, false);
-      if (!from) return from.error();
-      if (!to) return to.error();
-      for (auto at = *from; at < std::min(*to, made.ids.size()); ++at) made.labels[at] = made.ids[at];
-    }
+    if (auto done = learn_answers(messages, tools, made); !done) return done.error();
     return made;
   }
 
-  Result<std::vector<TokenId>> ids_of(const ordered_json& list, const char* name, bool is_label) const {
+  // Blocks and tokens both stand in order, so one walk finds which token lies in a block.
+  static void learn_generated(const Rendered& rendered, const std::vector<PlacedToken>& placed, Row& row) {
+    std::size_t block = 0;
+    for (std::size_t i = 0; i < placed.size(); ++i) {
+      while (block < rendered.generated.size() && rendered.generated[block].second <= placed[i].begin) ++block;
+      if (block < rendered.generated.size() && placed[i].end > rendered.generated[block].first) row.labels[i] = row.ids[i];
+    }
+  }
+
+  Result<void> learn_answers(const std::vector<Value>& messages, const Value& tools, Row& row) {
+    std::size_t bytes = 0;
+    for (std::size_t i = 0; i < messages.size(); ++i) {
+      const Value* role = std::get<DictRef>(messages[i].held)->find("role");
+      if (role == nullptr || !role->is_text() || role->text() != "assistant") continue;
+      const auto from = length_of(messages, i, tools, true, bytes);
+      if (!from) return from.error();
+      const auto to = length_of(messages, i + 1, tools, false, bytes);
+      if (!to) return to.error();
+      for (auto at = *from; at < std::min(*to, row.ids.size()); ++at) row.labels[at] = row.ids[at];
+    }
+    return {};
+  }
+
+  Result<std::vector<TokenId>> ids_of(const Source& row, const char* name, bool is_label) const {
     const auto vocabulary = options_.vocab_size > 0 ? options_.vocab_size : tokenizer_.vocab_size();
-    if (!list.is_array()) return invalid(std::string("\"") + name + "\" must be a list of ids");
+    const auto* list = row.find(name)->get<ListRef>();
+    if (list == nullptr) return invalid(std::string("\"") + name + "\" must be a list of ids");
     std::vector<TokenId> ids;
-    for (const auto& item : list) {
-      const bool is_id = item.is_number_integer() && item >= 0 && item < vocabulary;
-      if (!is_id && !(is_label && item.is_number_integer() && item == no_loss))
-        return invalid(std::string("\"") + name + "\" has " + item.dump() + "; ids are whole numbers from 0 to " + std::to_string(vocabulary - 1));
-      ids.push_back(item.get<TokenId>());
+    ids.reserve((*list)->items.size());
+    for (const auto& item : (*list)->items) {
+      const auto* id = item.get<std::int64_t>();
+      const bool works = id != nullptr && ((*id >= 0 && *id < vocabulary) || (is_label && *id == no_loss));
+      if (!works)
+        return invalid(std::string("\"") + name + "\" has " + row.shown(item) + "; ids are whole numbers from 0 to " + std::to_string(vocabulary - 1));
+      ids.push_back(static_cast<TokenId>(*id));
     }
     return ids;
   }
 
-  Result<Row> token_row(const ordered_json& row) const {
-    auto ids = ids_of(row["input_ids"], "input_ids", false);
+  Result<Row> token_row(const Source& row) const {
+    auto ids = ids_of(row, "input_ids", false);
     if (!ids) return ids.error();
-    if (!row.contains("labels")) return Row{*ids, *ids};
-    auto labels = ids_of(row["labels"], "labels", true);
+    if (row.find("labels") == nullptr) return Row{*ids, *ids};
+    auto labels = ids_of(row, "labels", true);
     if (!labels) return labels.error();
     if (labels->size() != ids->size())
       return invalid("\"labels\" has " + std::to_string(labels->size()) + " members, \"input_ids\" " + std::to_string(ids->size()));
@@ -122,6 +165,7 @@ class Reader {
 
   const Tokenizer& tokenizer_;
   const RowOptions& options_;
+  ChatRenderer chat_;
   std::string kind_;
 };
 
@@ -155,12 +199,11 @@ Result<Dataset> read_rows(const std::filesystem::path& file, const Tokenizer& to
   if (!in || std::filesystem::is_directory(file)) return Error{ErrorCode::not_found, file.string() + " cannot be read", "data"};
   Reader reader(tokenizer, options);
   Dataset data;
-  std::string line;
-  for (std::int64_t number = 1; std::getline(in, line); ++number) {
-    if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
-    const auto place = "row " + std::to_string(number);
-    if (line.size() > line_bytes_max) return invalid(file.string() + ": " + place + ": longer than 16 MiB", place);
-    auto row = reader.read(line);
+  for (LineReader lines(in, line_bytes_max); lines.next();) {
+    if (lines.line().find_first_not_of(" \t\r") == std::string::npos && !lines.is_too_long()) continue;
+    const auto place = "row " + std::to_string(lines.number());
+    if (lines.is_too_long()) return invalid(file.string() + ": " + place + ": longer than 16 MiB", place);
+    auto row = reader.read(lines.line());
     if (!row) return invalid(file.string() + ": " + place + ": " + row.error().message, place);
     ++data.rows_read;
     cut(*row, options.max_seq_length);

@@ -134,7 +134,7 @@ Result<std::vector<PlacedToken>> Tokenizer::encode_placed(std::string_view text,
 
 std::optional<std::string_view> Tokenizer::shown(TokenId id, bool skip_special) const {
   if (const AddedToken* added = model_->added.find(id))
-    return skip_special && added->special ? std::nullopt : std::optional<std::string_view>(added->content);
+    return skip_special && added->special ? std::nullopt : std::optional<std::string_view>(added->shown);
   const auto token = model_->bpe->token_of(id);
   if (!token || !skip_special) return token;
   const AddedToken* same = model_->added.find(*token);

@@ -143,7 +143,8 @@ void add_listed(const ConfigReader& list, TokenizerParts& parts) {
   for (std::size_t i = 0; i < list.size() && !list.failed(); ++i) add_special(list[i], parts);
 }
 
-// transformers makes special tokens of all that its configuration names, and knows some that tokenizer.json does not.
+// transformers makes special tokens of all that its configuration names, and knows some that tokenizer.json does not. Beside a
+// tokenizer.json it heeds neither add_bos_token nor add_eos_token: the post-processor says what is added.
 void read_named_tokens(const ConfigReader& config, TokenizerParts& parts) {
   const auto decoder = config["added_tokens_decoder"];
   if (decoder.is_object()) {
@@ -162,20 +163,6 @@ void read_named_tokens(const ConfigReader& config, TokenizerParts& parts) {
   }
   add_listed(config["additional_special_tokens"], parts);
   add_listed(config["extra_special_tokens"], parts);
-}
-
-// An explicit add_bos_token or add_eos_token replaces what tokenizer.json says, as in transformers.
-void read_bos_and_eos(const ConfigReader& config, TokenizerParts& parts) {
-  if (!config.json().contains("add_bos_token") && !config.json().contains("add_eos_token")) return;
-  parts.post_processor = {};
-  const auto add = [&](const char* flag, const char* name, std::vector<TokenId>& ids) {
-    if (!config.flag(flag, false)) return;
-    const auto at = parts.special.find(name);
-    const auto id = at == parts.special.end() ? std::nullopt : parts.id_of(at->second);
-    if (id) ids.push_back(*id);
-  };
-  add("add_bos_token", "bos_token", parts.post_processor.before);
-  add("add_eos_token", "eos_token", parts.post_processor.after);
 }
 
 void read_templates(const ConfigReader& config, TokenizerParts& parts) {
@@ -204,7 +191,6 @@ Result<void> read_config(const std::filesystem::path& directory, const FileConte
   std::optional<Error> failure;
   const ConfigReader config(*json, "", failure);
   read_named_tokens(config, parts);
-  read_bos_and_eos(config, parts);
   read_templates(config["chat_template"], parts);
   if (failure) return with_context(*failure, file.string());
   return {};

@@ -47,7 +47,7 @@ FileContents export_tokenizer(const TokenizerParts& parts) {
   tokenizer["padding"] = nullptr;
   tokenizer["added_tokens"] = added_tokens(parts);
   tokenizer["model"] = model(*parts.bpe);
-  // No add_bos_token: the post-processor says it, and transformers would replace that.
+  // No add_bos_token: the post-processor says it.
   nlohmann::json config = {{"tokenizer_class", "PreTrainedTokenizerFast"}, {"clean_up_tokenization_spaces", false}};
   for (const auto& [name, token] : parts.special) config[name] = token;
   const auto chat = parts.templates.find("default");

@@ -23,10 +23,8 @@ void use_threads(int threads) {
 Signals::Signals() {
   sigemptyset(&signals_);
   for (const int signal : {SIGTERM, SIGINT, SIGUSR1}) sigaddset(&signals_, signal);
-  pthread_sigmask(SIG_BLOCK, &signals_, &before_);
+  pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
 }
-
-Signals::~Signals() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
 
 std::optional<int> Signals::take() {
   const timespec no_wait{};

@@ -16,17 +16,15 @@ int refuse(std::ostream& err, const Error& error);
 
 void use_threads(int threads);  // 0: as it is
 
-// While it lives SIGTERM, SIGINT and SIGUSR1 wait to be asked for, in this thread and in those that it starts.
+// From here to the end of the process SIGTERM, SIGINT and SIGUSR1 wait to be asked for, in this thread and in those that it starts.
+// They stay blocked: one that comes after the last look must not make a finished run end as if it had been killed.
 class Signals {
  public:
   Signals();
-  ~Signals();
-  Signals(const Signals&) = delete;
-  Signals& operator=(const Signals&) = delete;
   std::optional<int> take();  // the next one that has come
 
  private:
-  sigset_t signals_{}, before_{};
+  sigset_t signals_{};
 };
 
 // A model to be asked, with or without an adapter, and gradients where they are wanted.

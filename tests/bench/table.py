@@ -11,13 +11,12 @@ def arguments(description):
     return parser.parse_args()
 
 
-def compare(work, unit, ours, theirs, peer, goal, higher_is_better=True):
-    """`ours` and `theirs` are the repetitions in pairs. `goal`: the least ratio (or the most, when lower is better)."""
-    ratios = [a / b for a, b in zip(ours, theirs)]
+def compare(work, unit, ours, theirs, peer, goal=None, higher_is_better=True):
+    """`ours` and `theirs` are the repetitions in pairs. The ratio says how many times better ours is; `goal` is the least one."""
+    ratios = [a / b if higher_is_better else b / a for a, b in zip(ours, theirs, strict=True)]
     ratio = statistics.median(ratios)
-    holds = ratio >= goal if higher_is_better else ratio <= goal
     return {"work": work, "unit": unit, "ours": statistics.median(ours), "peer": peer, "theirs": statistics.median(theirs),
-            "ratio": ratio, "spread": [min(ratios), max(ratios)], "goal": goal, "holds": holds}
+            "ratio": ratio, "spread": [min(ratios), max(ratios)], "goal": goal, "holds": None if goal is None else ratio >= goal}
 
 
 def alone(work, unit, ours, goal=None, higher_is_better=True):
@@ -37,6 +36,8 @@ def show(rows, json_file):
         holds = {True: "yes", False: "NO", None: ""}[row["holds"]]
         print(f"{row['work']:44} {row['unit']:10} {number(row['ours']):>9} {number(row['theirs']):>9} "
               f"{number(row['ratio']):>6} {spread:>13} {number(row['goal']):>6}  {holds}")
+    for peer in dict.fromkeys(row["peer"] for row in rows if row["peer"]):
+        print(f"theirs: {peer}")
     if json_file:
         with open(json_file, "w", encoding="utf-8") as file:
             json.dump(rows, file, indent=2)

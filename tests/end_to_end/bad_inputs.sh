@@ -24,7 +24,11 @@ luthier fileset create bad-rows > /dev/null; luthier file put "$work/bad.jsonl" 
 start() { luthier job start "$1" --model tiny --dataset "${2:-rows}" --output out-"$1" "${@:3}"; }
 refused 'bad.jsonl: row 3' start j1 bad-rows
 refused 'lora.r' start j2 rows --rank 0
-refused 'MiB|memory' start j3 rows --max-seq-length 2000000 --batch-size 100000 --packing
+# Two and a half million tokens of a rank of 4096 at a time need more memory than any machine has; what would fit is named.
+python3 -c 'import json; row = json.dumps({"input_ids": [1] * 2500})
+for _ in range(1000): print(row)' > "$work/large.jsonl"
+luthier dataset import "$work/large.jsonl" --name large > /dev/null
+refused 'training needs .* GiB .* are free; batch_size [0-9]+ would fit' start j3 large --max-seq-length 2500 --batch-size 1000 --rank 4096
 refused 'does not exist' luthier job start j4 --model absent --dataset rows --output x
 refused 'name' luthier fileset create 'Not_A--name'
 [ -z "$(luthier job list --json | grep -o '"name"' || true)" ] || fail "a refused job is listed"

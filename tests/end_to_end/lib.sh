@@ -20,7 +20,7 @@ cleanup() {
   # What a killed node has left behind, by the ids that it wrote down.
   if [ -f "$data/work/worker.lock" ]; then
     local worker; worker=$(cat "$data/work/worker.lock" 2>/dev/null || true)
-    if [ -n "$worker" ] && tr '\0' ' ' < "/proc/$worker/cmdline" 2>/dev/null | grep -q -- "$data"; then kill -KILL "$worker" 2>/dev/null || true; fi
+    if [ -n "$worker" ] && [ -d "/proc/$worker" ] && tr '\0' ' ' < "/proc/$worker/cmdline" | grep -q -- "$data"; then kill -KILL "$worker" || true; fi
   fi
   if [ $status -ne 0 ]; then
     echo "--- node log"; tail -30 "$work/node.log" 2>/dev/null || true

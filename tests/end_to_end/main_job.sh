@@ -11,7 +11,7 @@ luthier deployment wait serve > /dev/null
 luthier job start job-1 --model tiny --dataset rows --output fine --rank 4 --alpha 8 --targets all-linear --epochs 2 \
   --batch-size 8 --learning-rate 1e-2 --watch > "$work/watch.txt"
 job_is job-1 completed || fail "the job is $(status_of_job job-1)"
-[ "$(member "$(luthier adapter show fine --json)" lora_config.rank)" = 4 ] || fail "the adapter has another rank"
+[ "$(member "$(luthier adapter show fine --json)" lora.rank)" = 4 ] || fail "the adapter has another rank"
 
 # Loaded by the reconciler, without a restart.
 ask() {  # ask MODEL: the status of a request

@@ -1,0 +1,131 @@
+// Which tokens of a training row take part in the loss; the golden labels follow the same rules over transformers.
+#include "gpu/text/rows.hpp"
+
+#include "gpu/text/test_support.hpp"
+
+using namespace luthier;
+using namespace luthier::text;
+using namespace luthier::text::test;
+
+namespace {
+
+constexpr TokenId none = -100;
+
+struct Given {
+  TemporaryDirectory directory;
+  Tokenizer tokenizer;
+
+  explicit Given(const std::string& name = "llama-tiny", const ordered_json& template_name = {}) : tokenizer(load_golden(directory, name, template_name)) {}
+
+  Result<Dataset> read(const std::string& lines, RowOptions options = {}) const {
+    return read_rows(write_text(directory / "rows.jsonl", lines), tokenizer, options);
+  }
+};
+
+std::string refusal(const Result<Dataset>& result) { return result ? "not refused" : result.error().message; }
+
+}  // namespace
+
+TEST_CASE("rows become the ids and labels that the rules give over transformers") {
+  const auto all = read_json(goldens / "rows.json");
+  REQUIRE(all["cases"].size() == 7);
+  for (const auto& golden : all["cases"]) {
+    const Given given(golden["tokenizer"], golden["template"]);
+    for (std::size_t i = 0; i < golden["rows"].size(); ++i) {
+      INFO(golden["tokenizer"] << " " << golden["template"] << " " << golden["rows"][i]);
+      const auto data = take(given.read("\n" + golden["rows"][i].dump() + "\r\n"));
+      std::int64_t supervised = 0;
+      for (std::size_t at = 1; at < golden["labels"][i].size(); ++at) supervised += golden["labels"][i][at] != none;
+      CHECK(data.rows_read == 1);
+      CHECK(data.supervised_tokens == supervised);
+      CHECK(data.rows_left_out == (supervised == 0));
+      if (supervised == 0) continue;
+      CHECK(ordered_json(data.rows[0].ids) == golden["ids"][i]);
+      CHECK(ordered_json(data.rows[0].labels) == golden["labels"][i]);
+      CHECK(data.tokens == static_cast<std::int64_t>(golden["ids"][i].size()));
+    }
+  }
+}
+
+TEST_CASE("rows of ids are taken as they are, and cut on the right") {
+  const Given given;
+  const auto lines = R"({"input_ids":[5,6,7,8],"labels":[-100,-100,7,8],"more":[18446744073709551616,{"a":[1]}]}
+{"input_ids":[1,2,3,4,5]}
+
+{"input_ids":[1,2],"labels":[1,-100]}
+{"input_ids":[],"id":99999999999999999999}
+{"input_ids":[9]})";
+  auto data = take(given.read(lines));
+  REQUIRE(data.rows.size() == 2);
+  CHECK(data.rows[0].labels == std::vector<TokenId>{none, none, 7, 8});
+  CHECK(data.rows[1].labels == std::vector<TokenId>{1, 2, 3, 4, 5});
+  CHECK(data.rows_read == 5);
+  CHECK(data.rows_left_out == 3);  // the first label of a row is predicted by nothing
+  CHECK(data.tokens == 9);
+  CHECK(data.supervised_tokens == 6);
+  data = take(given.read(lines, {.max_seq_length = 2}));
+  REQUIRE(data.rows.size() == 1);
+  CHECK(data.rows[0].ids == std::vector<TokenId>{1, 2});
+}
+
+TEST_CASE("an end token is put behind prompt and completion on demand") {
+  const Given given;
+  const std::string line = R"({"prompt":"a","completion":"b"})";
+  const auto plain = take(given.read(line)), ended = take(given.read(line, {.append_end_token = true}));
+  auto ids = plain.rows[0].ids;
+  ids.push_back(*given.tokenizer.eos());
+  CHECK(ended.rows[0].ids == ids);
+  CHECK(ended.rows[0].labels.back() == *given.tokenizer.eos());
+}
+
+TEST_CASE("answers are learnt by generation blocks alone where the template has any") {
+  const Given given("llama-tiny", "generation");
+  // No block comes for a user, so nothing of this row is learnt.
+  CHECK(take(given.read(R"({"messages":[{"role":"user","content":"hi"}]})")).rows_left_out == 1);
+}
+
+TEST_CASE("a bad row is named by file and line") {
+  const Given given;
+  const std::string good = "{\"input_ids\":[1,2]}\n\n";
+  const std::pair<std::string, std::string> bad[] = {
+      {"nonsense", "JSON"},
+      {"[1]", "not a JSON object"},
+      {"{\"input_ids\":[1", "JSON"},
+      {"{\"input_ids\":1}", "must be a list"},
+      {"{\"input_ids\":[1,-1]}", "has -1"},
+      {"{\"input_ids\":[1,-100]}", "has -100"},
+      {"{\"input_ids\":[1,true]}", "has true"},
+      {"{\"input_ids\":[1,1.5]}", "has 1.5"},
+      {"{\"input_ids\":[1,\"x\"]}", "has \"x\""},
+      {"{\"input_ids\":[1,999999]}", "has 999999"},
+      {"{\"input_ids\":[1,2],\"labels\":[1]}", "\"labels\" has 1 members"},
+      {"{\"input_ids\":[1,2],\"labels\":[1,-5]}", "has -5"},
+      {"{\"prompt\":\"a\",\"completion\":\"b\"}", "a row of kind"},
+      {"{\"messages\":[{\"role\":\"user\",\"content\":\"a\"}]}", "a row of kind"},
+      {"{\"input_ids\":[1,\"\xff\"]}", "UTF-8"},
+      {"{\"input_ids\":[" + std::string(100000, '['), "nested"},
+      {"{\"input_ids\":[1],\"x\":" + std::string(100000, '['), "nested"},
+  };
+  for (const auto& [line, why] : bad) {
+    INFO(line.substr(0, 100));
+    const auto result = given.read(good + line + "\n" + good);
+    CHECK(refusal(result).find((given.directory / "rows.jsonl").string() + ": row 3: ") == 0);
+    CHECK(refusal(result).find(why) != std::string::npos);
+    CHECK((result || result.error().field == "row 3"));
+  }
+  CHECK(refusal(given.read("{\"prompt\":\"a\"}")).find("row 1: \"completion\" is missing") != std::string::npos);
+  CHECK(refusal(given.read("{\"prompt\":\"a\",\"completion\":5}")).find("row 1: \"completion\" must be a string") != std::string::npos);
+  CHECK(refusal(given.read("{}")).find("row 1: \"prompt\" is missing") != std::string::npos);
+  for (const char* messages : {"[]", "5", "[1]", "null", "[{\"role\":\"user\"}]"})
+    CHECK(refusal(given.read("{\"messages\":" + std::string(messages) + "}")).find("row 1: ") != std::string::npos);
+  CHECK(refusal(given.read("{\"messages\":[{\"role\":\"assistant\",\"content\":\"a\"}],\"tools\":5}")).find("tools is not a list") != std::string::npos);
+  CHECK(refusal(read_rows(given.directory / "nowhere.jsonl", given.tokenizer, {})).find("nowhere.jsonl") != std::string::npos);
+  CHECK(refusal(read_rows(given.directory.path(), given.tokenizer, {})).find("cannot be read") != std::string::npos);
+}
+
+TEST_CASE("a conversation of very many answers ends with an error, soon") {
+  const Given given;
+  std::string line = R"({"messages":[{"role":"user","content":"x"})";
+  for (int i = 0; i < 10000; ++i) line += R"(,{"role":"assistant","content":"yyyyyyyy"})";
+  CHECK(refusal(given.read(line + "]}")).find("too long") != std::string::npos);
+}
