@@ -1,7 +1,5 @@
 #include "actors/blobs/blob_client.hpp"
 
-// Debian builds the library with TLS, and its types are larger then: without this the two sides would disagree.
-#define CPPHTTPLIB_OPENSSL_SUPPORT
 #include <httplib.h>
 
 #include <charconv>

@@ -59,6 +59,7 @@ void add_everything(CLI::App& app, Context& context) {
   add_log(app, context);
   add_audit(app, context);
   add_commands(app, context);
+  add_status(app, context);
   add_doctor(app, context);
   add_asyncapi(app, context);
   add_text(app, context);

@@ -77,6 +77,7 @@ void add_chat(CLI::App& app, Context& context);
 void add_log(CLI::App& app, Context& context);
 void add_commands(CLI::App& app, Context& context);
 void add_audit(CLI::App& app, Context& context);
+void add_status(CLI::App& app, Context& context);
 void add_doctor(CLI::App& app, Context& context);
 void add_evaluate(CLI::App& app, Context& context);
 void add_node(CLI::App& app, Context& context);

@@ -155,7 +155,35 @@ int doctor(Context& context) {
   return report.ok() ? exit_ok : exit_refused;
 }
 
+// What there is and what is going on, in a few lines.
+int status(Context& context) {
+  const auto client = context.connect();
+  if (!client) return context.fail(client.error());
+  auto answer = (*client)->query("system", "server", "status", ordered_json::object());
+  if (!answer) return context.fail(answer.error());
+  auto item = std::move((*answer)["item"]);
+  for (const std::string entity : {"model", "adapter", "job", "deployment", "worker"}) {
+    const auto rows = (*client)->list(entity == "worker" ? "system" : context.workspace, entity);
+    if (!rows) return context.fail(rows.error());
+    auto& count = item[entity + "s"];
+    count = (*rows)["items"].size();
+    if (entity == "model" || entity == "adapter") continue;
+    std::map<std::string, int> by_status;
+    for (const auto& row : (*rows)["items"]) ++by_status[text_of(row, "status")];
+    count = by_status;
+  }
+  if (context.json) context.print_json(item);
+  else *context.out << document(item);
+  return exit_ok;
+}
+
 }  // namespace
+
+void add_status(CLI::App& app, Context& context) {
+  auto& verb = *app.add_subcommand("status", "The log's position, and how many models, jobs and deployments there are in each state");
+  verb.callback([&context] { context.exit_code = status(context); });
+  add_examples(verb, {"luthier status", "luthier status --json"});
+}
 
 void add_doctor(CLI::App& app, Context& context) {
   auto& verb = *app.add_subcommand("doctor", "Check this machine, the data directory and a running server");

@@ -47,6 +47,8 @@ std::string plain_text(const ordered_json& value) {
   return text;
 }
 
+constexpr std::size_t elements_max = 10;  // of a list of objects, for people
+
 void write(std::string& out, const ordered_json& value, std::size_t indent) {
   std::size_t width = 0;
   for (const auto& [name, member] : value.items())
@@ -60,7 +62,12 @@ void write(std::string& out, const ordered_json& value, std::size_t indent) {
       write(out, member, indent + 2);
     } else {
       out += "\n";
+      std::size_t shown = 0;
       for (const auto& element : member) {
+        if (shown++ == elements_max) {
+          out += std::string(indent + 2, ' ') + "… " + std::to_string(member.size() - elements_max) + " more (--json shows all)\n";
+          break;
+        }
         std::string nested;
         write(nested, element.is_object() ? element : ordered_json{{"value", element}}, indent + 4);
         if (nested.size() > indent + 2) nested[indent + 2] = '-';

@@ -31,6 +31,14 @@ TEST_CASE("rows are picked by id and their gradients added back, repeated ids to
   CHECK(into == expected_into);
 }
 
+TEST_CASE("no gradient is added back to the row of an id that is skipped") {
+  const std::vector<float> values{1, 2, 3};
+  const std::vector<std::int32_t> ids{0, 2, 0};
+  std::vector<float> table(3);
+  scatter_add_rows(3, 1, values.data(), ids.data(), table.data(), 0);
+  CHECK(table == std::vector<float>{0, 0, 2});
+}
+
 TEST_CASE("a bias is added to every row, and its gradient is the sum of the rows") {
   const long rows = 30, width = 100, ld = 103;
   const auto bias = random_values(width, 1);

@@ -84,9 +84,11 @@ void backward(const Network& network, const Batch& batch, const PassDropout& dro
     mlp_backward(pass, l, in_attention);
     if (in_attention) attention_backward(pass, l, below);
   }
+  // transformers looks tokens up with torch's padding_idx: that row learns nothing as an input, even where a chat template
+  // writes the token (its end token is often the padding as well). As an output of tied weights it learns.
   if (network.embedding_gradient)
     kernels::scatter_add_rows(batch.tokens(), network.decoder.hidden_size, ws.dx, batch.ids.data(),
-                              network.embedding_gradient);
+                              network.embedding_gradient, network.decoder.pad_token_id);
 }
 
 }  // namespace luthier::model

@@ -1,7 +1,6 @@
 // The command line's serving verbs, through their streams.
 #include "gpu/serve/commands.hpp"
 
-#define CPPHTTPLIB_OPENSSL_SUPPORT  // as the packaged library was built: its Client's layout depends on it
 #include <httplib.h>
 #include <pthread.h>
 

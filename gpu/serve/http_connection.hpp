@@ -2,8 +2,6 @@
 // include it, since it needs the library's header.
 #pragma once
 
-// Debian builds the library with TLS, and its Request is larger then: without this the two sides would disagree.
-#define CPPHTTPLIB_OPENSSL_SUPPORT
 #include <httplib.h>
 
 #include <array>

@@ -1,7 +1,6 @@
 // The HTTP interface as a client sees it.
 #include "gpu/serve/openai_server.hpp"
 
-#define CPPHTTPLIB_OPENSSL_SUPPORT  // as the packaged library was built: its Client's layout depends on it
 #include <httplib.h>
 #include <sys/socket.h>
 

@@ -33,10 +33,10 @@ trap cleanup EXIT
 
 fail() { echo "FAILED: $*" >&2; exit 1; }
 
-# start_node [arguments of luthier up]: returns once it is ready; sets http.
+# start_node [arguments of luthier up, or of $node_verb]: returns once it is ready; sets http.
 start_node() {
   rm -f "$work/ready"
-  "$LUTHIER" up --data "$data" --listen 127.0.0.1:0 "$@" > "$work/ready" 2>> "$work/node.log" &
+  "$LUTHIER" "${node_verb:-up}" --data "$data" --listen 127.0.0.1:0 "$@" > "$work/ready" 2>> "$work/node.log" &
   node_pid=$!
   local waited=0
   until grep -q '^ready ' "$work/ready" 2>/dev/null; do
