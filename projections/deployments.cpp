@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "events/job/attempt.hpp"
 #include "projections/projection.hpp"
 #include "projections/rows.hpp"
 
@@ -137,7 +138,7 @@ class DeploymentFold : public Fold<DeploymentRow> {
 
   // What an attempt has loaded ends with it.
   void leave(DeploymentRow& row, const std::string& status, const std::string& outcome, const std::string& reason) {
-    ++row.attempts_failed;
+    if (counts_as_failure(outcome)) ++row.attempts_failed;
     row.reason = reason;
     row.endpoint.reset();
     row.worker.reset();

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "events/base/sha256.hpp"
+#include "events/job/attempt.hpp"
 #include "projections/job_status.hpp"
 #include "projections/projection.hpp"
 #include "projections/rows.hpp"
@@ -17,7 +18,7 @@ struct AttemptRow {
   std::int64_t attempt = 0, resumed_from_step = 0;
   std::string worker, incarnation, device, placed_at;
   std::optional<std::string> started_at, ended_at;
-  std::string outcome, reason;  // "completed", "failed", "crashed", "lost", "cancelled", "paused"; empty while it lasts
+  std::string outcome, reason;  // "completed", "failed", "crashed", "lost", "stopped", "cancelled", "paused"; empty while it lasts
   static constexpr auto fields() {
     return std::tuple{field("attempt", &AttemptRow::attempt),
                       field("resumed_from_step", &AttemptRow::resumed_from_step),
@@ -194,7 +195,7 @@ class JobFold : public Fold<JobRow> {
 
   void on(const JobAttemptEnded& ended) {
     change_status(ended, [&](JobRow& row) {
-      ++row.attempts_failed;
+      if (counts_as_failure(ended.outcome)) ++row.attempts_failed;
       row.reason = ended.reason;
       end_attempt(row, ended.outcome, ended.reason);
     });

@@ -64,6 +64,29 @@ Result<int> choose_port(const NatsServerOptions& options, int kept) {
   return *chosen;
 }
 
+std::string text_of(const NatsVersion& version) {
+  return std::to_string(version.major) + "." + std::to_string(version.minor) + "." + std::to_string(version.patch);
+}
+
+// An older server misreads what a newer one has stored: sequences jump, and deliveries stop without an error. Everything there is
+// a copy of the log, and commands on their way, whose senders repeat what gets no receipt: so it is put aside.
+Result<void> put_aside_newer_streams(const fs::path& directory, const NatsVersion& version) {
+  const auto file = directory / "version";
+  const auto kept = read_text(file, 64);
+  const auto last = kept ? parse_nats_version("v" + *kept) : Result<NatsVersion>(version);
+  if (last && version < *last) {
+    const auto aside = directory / ("jetstream-" + text_of(*last));
+    spdlog::warn("nats: the streams were written by nats-server {}, and {} cannot read them: they are made anew from the log; the old ones are in {}",
+                 text_of(*last), text_of(version), aside.filename().string());
+    std::error_code error;
+    fs::remove_all(aside, error);
+    if (!error) fs::rename(directory / "jetstream", aside, error);
+    if (error) return file_error(aside, error.value());
+    if (auto made = make_private_directory(directory / "jetstream"); !made) return made;
+  }
+  return write_file_durably(file, text_of(version) + "\n", 0600);
+}
+
 std::string last_line(const fs::path& log) {
   std::ifstream in(log, std::ios::binary | std::ios::ate);
   const auto size = static_cast<std::streamoff>(in.tellg());
@@ -156,6 +179,7 @@ Result<std::unique_ptr<NatsServer>> NatsServer::start(const NatsServerOptions& o
   auto binary = find_nats_server(options.binary, options.search_path);
   if (!binary) return binary.error();
   parts->binary = std::move(*binary);
+  if (auto done = put_aside_newer_streams(directory, parts->binary.version); !done) return done.error();
   auto identity = load_identity(directory / "credentials.json");
   if (!identity && identity.error().code != ErrorCode::not_found) return identity.error();
   parts->identity = identity ? *identity : new_identity();

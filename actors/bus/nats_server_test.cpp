@@ -86,6 +86,24 @@ TEST_CASE("a server keeps its port and its passwords, and works in a folder with
   CHECK(fs::exists(data / "jetstream"));
 }
 
+TEST_CASE("streams of a newer server are put aside for an older one, and of an older one kept for a newer one") {
+  auto sorted = servers();
+  std::sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) { return a.version < b.version; });
+  const TemporaryDirectory directory;
+  const auto marker = directory.path() / "jetstream" / "marker";
+  const auto start_once = [&](const auto& server) {
+    start_server(server, directory.path())->stop();
+    const bool is_kept = fs::exists(marker);
+    std::ofstream(marker) << "mine";
+    return is_kept;
+  };
+  start_once(sorted.front());
+  CHECK(start_once(sorted.front()));
+  if (sorted.front().version == sorted.back().version) return;  // only one is installed
+  CHECK(start_once(sorted.back()));
+  CHECK_FALSE(start_once(sorted.front()));
+}
+
 TEST_CASE("a kept port that somebody else took is replaced, a given one is refused") {
   const TemporaryDirectory one, two;
   const auto server = start_server(servers().front(), one.path());

@@ -55,6 +55,9 @@ int verify(Context& context) {
   for (const auto& note : report.notes) context.print("note: " + printable(note));
   if (report.ok)
     context.print("the log verifies: " + std::to_string(report.head.position) + " events, head " + report.head.hash);
+  else if (report.first_bad && *report.first_bad <= report.head.position)
+    context.print("THE LOG DOES NOT VERIFY: see position " + std::to_string(*report.first_bad) + "; its chain is whole up to position " +
+                  std::to_string(report.head.position));
   else
     context.print("THE LOG DOES NOT VERIFY" + (report.first_bad ? " from position " + std::to_string(*report.first_bad) + " on" : std::string()) +
                   "; up to position " + std::to_string(report.head.position) + " it does");

@@ -38,6 +38,8 @@ void add_shared_options(CLI::App& app, Context& context) {
   app.add_option("--nats", context.nats_url, "nats://HOST:PORT of a server elsewhere (default: in the data directory)");
   app.add_option("--creds", context.creds, "A NATS credentials file, or a file with one line, the URL with user and password");
   app.add_option("--http", context.http_url, "http://HOST:PORT of the server (default: in the data directory)");
+  app.add_option("--blobs-token", context.blobs_token,
+                 "The file with the token for blobs, where the server's disk is not this one: a copy of its data directory's keys/gateway.token");
   app.add_option("-w,--workspace", context.workspace, "The workspace of names without one")->capture_default_str();
   app.add_option("--timeout", context.timeout_seconds, "Seconds to wait for an answer")->capture_default_str()->check(CLI::PositiveNumber);
   app.add_flag("--json", context.json, "Print JSON, for programs");
@@ -82,6 +84,8 @@ int explain(const CLI::App& app, const CLI::ParseError& error) {
     verb += " " + at->get_name();
   }
   std::string message = error.what();
+  if (const auto rest = app.remaining(true); dynamic_cast<const CLI::RequiredError*>(&error) && !rest.empty())
+    message = "there is no \"" + rest.front() + "\"";
   std::replace(message.begin(), message.end(), '\n', ' ');
   std::cerr << "luthier: " << printable(message) << " (see " << verb << " --help)" << std::endl;
   return exit_usage;
@@ -103,9 +107,9 @@ int run_cli(int argc, char** argv) {
   app.set_version_flag("--version", node::engine_version);
   app.fallthrough();  // shared options may stand anywhere
   app.require_subcommand(1);
-  app.footer(footer);
   add_shared_options(app, context);
   add_everything(app, context);
+  app.footer(footer);  // after the nouns, which would inherit it
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& asked) {

@@ -34,7 +34,8 @@ int list(Context& context) {
     const auto schema = ordered_json::parse(declaration.schema, nullptr, false);
     items.push_back({{"entity", declaration.entity}, {"type", declaration.type}, {"data", schema}});
     std::string members;
-    for (const auto& [member, about] : schema.value("properties", ordered_json::object()).items()) members += (members.empty() ? "" : ", ") + member;
+    const auto properties = schema.value("properties", ordered_json::object());
+    for (const auto& [member, about] : properties.items()) members += (members.empty() ? "" : ", ") + member;
     table.add({std::string(declaration.entity), std::string(declaration.type), members});
   }
   if (context.json) context.print_json(items);

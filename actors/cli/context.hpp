@@ -30,6 +30,7 @@ struct Context {
   std::string nats_url;            // --nats; empty: in the data directory
   std::filesystem::path creds;     // --creds
   std::string http_url;            // --http; empty: in the data directory
+  std::filesystem::path blobs_token;  // --blobs-token
   std::string workspace = "default";
   bool json = false;
   double timeout_seconds = 60;

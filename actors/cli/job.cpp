@@ -41,7 +41,8 @@ void add_jobs(CLI::App& app, Context& context) {
   add_job_start(noun, context);
   add_list(noun, context, "job", {"NAME", "STATUS", "METHOD", "MODEL", "OUTPUT", "STEPS", "AGE", "REASON"}, [](const ordered_json& row) {
     return std::vector<std::string>{text_of(row, "name"), text_of(row, "status"), text_of(row, "method"), text_of(row, "model"),
-                                    text_of(row, "output"), progress_of(row), age_of(row, "created_at"), text_of(row, "reason")};
+                                    text_of(row, "output"), progress_of(row), age_of(row, "created_at"),
+                                    text_of(row, row.contains("waiting_for") ? "waiting_for" : "reason")};
   });
   add_show(noun, context, "job");
   const auto name = std::make_shared<std::string>();

@@ -130,8 +130,11 @@ int send_command(Context& context, const std::string& entity, const std::string&
   if (!client) return context.fail(client.error());
   const auto receipt = (*client)->must({entity, type, name.workspace, name.name, "", data.dump(), "", ""});
   if (!receipt) return context.fail(receipt.error());
+  const auto events = receipt->find("events");
+  const bool has_changed = events == receipt->end() || !events->is_array() || !events->empty();
   if (context.json) context.print_json(*receipt);
-  else context.print(done + "  (position " + text_of(*receipt, "position") + ")");
+  else if (has_changed) context.print(done + "  (position " + text_of(*receipt, "position") + ")");
+  else context.print(entity + " " + name.text() + " is as you want it already, or has ended: nothing was changed");
   return exit_ok;
 }
 

@@ -53,7 +53,8 @@ class Blobs {
     if (is_local) return blobs;
     const auto url = context.http();
     if (!url) return url.error();
-    const auto token = read_text(context.data / "keys" / "gateway.token", 4096);
+    const auto token = read_text(context.blobs_token.empty() ? context.data / "keys" / "gateway.token" : context.blobs_token, 4096);
+    if (!token && !context.blobs_token.empty()) return token.error();
     blobs::BlobClientOptions options;
     options.endpoint = *url;
     options.token = token ? token->substr(0, token->find('\n')) : "";

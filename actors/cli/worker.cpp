@@ -31,12 +31,13 @@ void add_workers(CLI::App& app, Context& context) {
   const auto options = std::make_shared<worker::WorkerOptions>();
   noun.add_option("--name", options->name, "Unique among the workers of the control plane")->capture_default_str();
   noun.add_option("--blobs", options->blobs_url, "http://HOST:PORT of the control plane, when its disk is not this one");
-  noun.add_option("--blobs-token", options->blobs_token, "The file with the token for it");
+  noun.add_option("--serve-host", options->serve_host,
+                  "This machine's address, where served models listen and the control plane reaches them; whoever reaches it may ask them")
+      ->capture_default_str();
   noun.add_option("--checkpoint-every", options->checkpoint_every, "Steps between two checkpoints of a training")->capture_default_str()->check(CLI::PositiveNumber);
   add_list(noun, context, "worker", {"NAME", "STATUS", "HOST", "AGE", "DEVICES"},
            [](const ordered_json& row) {
-             const auto status = text_of(row, "status") + (text_of(row, "draining") == "yes" ? ", draining" : "");
-             return std::vector<std::string>{text_of(row, "name"), status, text_of(row, "host"), age_of(row, "joined_at"), devices_text(row)};
+             return std::vector<std::string>{text_of(row, "name"), text_of(row, "status"), text_of(row, "host"), age_of(row, "joined_at"), devices_text(row)};
            },
            "system");
   add_show(noun, context, "worker", "system");
@@ -48,13 +49,14 @@ void add_workers(CLI::App& app, Context& context) {
   noun.callback([&context, &noun, options] {
     if (!noun.get_subcommands().empty()) return;
     options->data = context.data;
+    options->blobs_token = context.blobs_token;
     options->nats_url = context.nats_url;
     options->credentials = context.creds;
     if (options->credentials.empty() && options->nats_url.empty()) options->credentials = context.data / "nats" / "worker.url";
     options->engine_version = node::engine_version;
     context.exit_code = worker::run_worker(*options, *context.out, *context.err);
   });
-  add_examples(noun, {"luthier worker --nats nats://10.0.0.1:4222 --creds worker.creds --blobs http://10.0.0.1:8080 --blobs-token token --name gpu-1",
+  add_examples(noun, {"luthier worker --nats nats://10.0.0.1:4222 --creds worker.creds --blobs http://10.0.0.1:8080 --blobs-token token --serve-host 10.0.0.2 --name gpu-1",
                       "luthier worker list", "luthier worker drain gpu-1"});
 }
 

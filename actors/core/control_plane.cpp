@@ -14,6 +14,7 @@
 #include "actors/core/publisher_actor.hpp"
 #include "actors/core/query_actor.hpp"
 #include "actors/core/supervisor_actor.hpp"
+#include "actors/core/waiting_reasons.hpp"
 #include "actors/worker/spawn_mode.hpp"
 
 namespace luthier::core {
@@ -37,6 +38,11 @@ Truth spawn_truth(caf::actor_system& system, const Doors& doors, Follower follow
 std::vector<Child> children_of(caf::actor_system& system, const Doors& doors, const Signals& signals, const Truth& truth,
                                const Settings& settings, SpawnMode mode) {
   const log::EventLog* log = doors.log;
+  const auto waiting = std::make_shared<WaitingReasons>();
+  const Plan job_manager = [waiting](const View& view, Backoff& backoff) {
+    waiting->set(why_waiting(view));
+    return plan_jobs(view, backoff);
+  };
   const auto blocking = [&system, mode](auto function, auto... arguments) {
     return [&system, mode, function, arguments...] { return spawn_blocking(system, mode, function, arguments...); };
   };
@@ -45,16 +51,16 @@ std::vector<Child> children_of(caf::actor_system& system, const Doors& doors, co
       {"checker", [actor = truth.checker] { return actor; }, true},
       {"entity", [actor = truth.entity] { return actor; }, true},
       {"projector", blocking(projector_actor, doors.projections, log, truth.log), false},
-      {"query", blocking(query_actor, doors.bus, doors.projections, log, settings), false},
+      {"query", blocking(query_actor, doors.bus, doors.projections, log, std::shared_ptr<const WaitingReasons>(waiting), settings), false},
       {"publisher", blocking(publisher_actor, doors.bus, log, truth.log, signals.warn, settings), false},
       {"inspector", blocking(inspector_actor, doors.checker, log, truth.log, truth.entity, settings), false},
   };
   if (settings.controllers) {
     children.push_back({"fleet", blocking(fleet_actor, doors.bus, log, truth.log, truth.entity, settings), false});
-    children.push_back({"jobs", blocking(planner_actor, doors.bus, log, truth.log, truth.entity, Plan(plan_jobs), settings), false});
+    children.push_back({"jobs", blocking(planner_actor, doors.bus, log, truth.log, truth.entity, job_manager, settings), false});
     children.push_back({"reconciler", blocking(planner_actor, doors.bus, log, truth.log, truth.entity, Plan(plan_deployments), settings), false});
   }
-  children.push_back({"intake", blocking(intake_actor, doors.bus, truth.entity, settings), false});
+  children.push_back({"intake", blocking(intake_actor, doors.bus, truth.entity, signals.warn, settings), false});
   return children;
 }
 

@@ -43,7 +43,7 @@ class FleetKeeper {
     self_->delayed_send(self_, settings_.plan_interval, Tick{});
     if (!beats_) beats_ = subscribe_beats(self_, *bus_);
     for (const auto* worker : fleet_.silent(follower_.world, now(), settings_.lease + settings_.lease_grace))
-      lose(*worker, "no beat for longer than its lease");
+      lose(*worker, "no beat for longer than its lease", false);
   }
 
  private:
@@ -52,7 +52,7 @@ class FleetKeeper {
   void heard_known(const BeatPtr& beat) {
     fleet_.hear(beat, now());
     const auto& worker = follower_.world.workers.at(beat->worker);
-    if (beat->leaving) return lose(worker, "it left");
+    if (beat->leaving) return lose(worker, "it left", true);
     send_lease(worker, beat->sequence);
   }
 
@@ -70,8 +70,8 @@ class FleetKeeper {
     submit(beat.worker, "register:" + beat.incarnation, std::move(command));
   }
 
-  void lose(const events::WorkerState& worker, const std::string& reason) {
-    submit(worker.name, "lose:" + worker.incarnation, events::LoseWorker{worker.incarnation, reason});
+  void lose(const events::WorkerState& worker, const std::string& reason, bool in_order) {
+    submit(worker.name, "lose:" + worker.incarnation, events::LoseWorker{worker.incarnation, reason, in_order});
   }
 
   void submit(const std::string& worker, const std::string& verb, events::Command command) {

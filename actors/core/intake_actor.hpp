@@ -3,12 +3,16 @@
 #pragma once
 
 #include <caf/fwd.hpp>
+#include <functional>
+#include <string>
 
 #include "actors/bus/bus.hpp"
 #include "actors/core/settings.hpp"
 
 namespace luthier::core {
 
-caf::behavior intake_actor(caf::event_based_actor* self, bus::Bus* bus, caf::actor entity, Settings settings);
+// `warn` hears why the bus cannot be listened to, once for each reason.
+caf::behavior intake_actor(caf::event_based_actor* self, bus::Bus* bus, caf::actor entity, std::function<void(std::string)> warn,
+                           Settings settings);
 
 }  // namespace luthier::core

@@ -35,11 +35,15 @@ class Backoff {
   std::map<std::string, Since> since_;
 };
 
+// The worker has stopped the task only because it is leaving itself.
+bool left_in_order(const worker::TaskReport& report);
+
 // The job manager: reports of training attempts become commands; queued jobs are placed by priority, then age, on devices
 // that no other attempt has.
 std::vector<events::Request> plan_jobs(const View& view, Backoff& backoff);
 // Why a queued job is not placed now; empty: nothing stands in its way.
 std::string why_waiting(const View& view, const events::JobState& job);
+std::map<std::string, std::string> why_waiting(const View& view);  // of all that wait, by their ids
 
 // The reconciler: deployments are placed and replaced; adapters that are enabled get loaded, others unloaded.
 std::vector<events::Request> plan_deployments(const View& view, Backoff& backoff);

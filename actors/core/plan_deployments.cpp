@@ -1,6 +1,7 @@
 #include <set>
 
 #include "actors/core/plan.hpp"
+#include "events/job/attempt.hpp"
 
 namespace luthier::core {
 namespace {
@@ -33,10 +34,11 @@ void place(const View& view, const DeploymentState& deployment, std::vector<Requ
 void follow_end(const View& view, const DeploymentState& deployment, const TaskReport& report, std::vector<Request>& plan) {
   if (deployment.phase == DeploymentPhase::deleting)
     return plan.push_back(about(view, deployment, "gone", ConfirmUndeployed{deployment.attempt}));
-  const bool failed = report.outcome == TaskReport::Outcome::failed;
   const bool retryable = report.retryable || report.outcome == TaskReport::Outcome::stopped;
-  plan.push_back(about(view, deployment, "end",
-                       FailDeployment{deployment.attempt, failed ? "failed" : "crashed", report.reason, retryable}));
+  const std::string outcome = left_in_order(report)                            ? std::string(outcome_stopped)
+                              : report.outcome == TaskReport::Outcome::failed ? "failed"
+                                                                               : "crashed";
+  plan.push_back(about(view, deployment, "end", FailDeployment{deployment.attempt, outcome, report.reason, retryable}));
 }
 
 std::map<std::string, const AdapterState*> wanted_adapters(const World& world, const DeploymentState& deployment) {

@@ -2,6 +2,8 @@
 #include <set>
 
 #include "actors/core/plan.hpp"
+#include "actors/worker/doors.hpp"
+#include "events/job/attempt.hpp"
 
 namespace luthier::core {
 namespace {
@@ -22,7 +24,8 @@ Command ended(const JobState& job, const TaskReport& report) {
     case TaskReport::Outcome::stopped:
       if (job.phase == JobPhase::cancelling || job.phase == JobPhase::pausing)
         return ConfirmStopped{job.attempt, report.checkpoint_step};
-      return FailAttempt{job.attempt, "lost", "the worker stopped it", true};
+      return FailAttempt{job.attempt, left_in_order(report) ? std::string(outcome_stopped) : "lost",
+                         report.reason.empty() ? "the worker stopped it" : report.reason, true};
     case TaskReport::Outcome::failed:
       return FailAttempt{job.attempt, "failed", report.reason, report.retryable};
     case TaskReport::Outcome::crashed:
@@ -91,6 +94,10 @@ void place_queued(const View& view, Backoff& backoff, std::vector<Request>& plan
 
 }  // namespace
 
+bool left_in_order(const worker::TaskReport& report) {
+  return report.outcome == TaskReport::Outcome::stopped && report.reason == worker::to_string(worker::StopWhy::leaving);
+}
+
 constexpr std::size_t entries_max = 10'000;
 
 bool Backoff::allows(const std::string& entity_id, std::int64_t failures, Monotonic now, const Settings& settings) {
@@ -125,6 +132,13 @@ std::string why_waiting(const View& view, const JobState& job) {
   if (!any_large_enough) return "no device has the " + std::to_string(job.inputs.memory_bytes) + " bytes that it needs";
   if (find_place(view, job, devices_in_use(view.world)).worker) return "";
   return "every device that is large enough has another job";
+}
+
+std::map<std::string, std::string> why_waiting(const View& view) {
+  std::map<std::string, std::string> reasons;
+  for (const auto* job : queued_in_order(view.world))
+    if (auto why = why_waiting(view, *job); !why.empty()) reasons[job->id] = std::move(why);
+  return reasons;
 }
 
 }  // namespace luthier::core

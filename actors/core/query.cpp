@@ -109,8 +109,22 @@ Result<std::string> run_on(const Query& query, const projections::ReadModels& mo
   return invalid("there is no query " + query.verb + " of " + query.entity + "; there are get, list and history", "verb");
 }
 
-Result<std::string> run(const Query& query, const projections::ReadModels& now, const log::EventLog& log) {
-  if (query.at.empty()) return run_on(query, now, log);
+void say_why(ordered_json& job, const std::map<std::string, std::string>& waiting) {
+  if (const auto why = waiting.find(job.value("id", "")); why != waiting.end()) job["waiting_for"] = why->second;
+}
+
+Result<std::string> with_reasons(const Result<std::string>& answer, const std::map<std::string, std::string>& waiting) {
+  if (!answer) return answer;
+  auto json = ordered_json::parse(*answer);
+  if (json.contains("item")) say_why(json["item"], waiting);
+  else for (auto& job : json["items"]) say_why(job, waiting);
+  return json.dump();
+}
+
+Result<std::string> run(const Query& query, const projections::ReadModels& now, const log::EventLog& log,
+                        const std::map<std::string, std::string>& waiting) {
+  const bool shows_jobs = query.entity == "job" && (query.verb == "get" || query.verb == "list");
+  if (query.at.empty()) return shows_jobs && !waiting.empty() ? with_reasons(run_on(query, now, log), waiting) : run_on(query, now, log);
   const auto position = resolve_at(query.at, log);
   if (!position) return position.error();
   const auto then = projections::read_models_at(log, *position);
@@ -138,8 +152,9 @@ Result<Query> parse_query(const bus::Message& message) {
   return query;
 }
 
-std::string run_query(const Query& query, const projections::ReadModels& now, const log::EventLog& log) {
-  const auto answer = run(query, now, log);
+std::string run_query(const Query& query, const projections::ReadModels& now, const log::EventLog& log,
+                      const std::map<std::string, std::string>& waiting) {
+  const auto answer = run(query, now, log, waiting);
   return answer ? *answer : error_json(answer.error());
 }
 

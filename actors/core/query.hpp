@@ -8,6 +8,7 @@
 // `at` is a position, or a time as RFC 3339 has it: the answer is then what it would have been once that had been folded.
 #pragma once
 
+#include <map>
 #include <string>
 
 #include "actors/bus/bus.hpp"
@@ -30,7 +31,9 @@ struct Query {
 
 Result<Query> parse_query(const bus::Message& message);
 
-// The whole answer, errors included.
-std::string run_query(const Query& query, const projections::ReadModels& now, const log::EventLog& log);
+// The whole answer, errors included. `waiting`: why queued jobs wait, by their ids; an answer about the present says it as
+// "waiting_for".
+std::string run_query(const Query& query, const projections::ReadModels& now, const log::EventLog& log,
+                      const std::map<std::string, std::string>& waiting = {});
 
 }  // namespace luthier::core

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "actors/bus/subjects.hpp"
+#include "actors/core/admission.hpp"
 #include "actors/core/messages.hpp"
 #include "actors/core/query.hpp"
 #include "actors/core/receipt_json.hpp"
@@ -18,13 +19,16 @@ constexpr std::chrono::milliseconds look_interval{5};  // while a query waits fo
 class Queries {
  public:
   Queries(caf::event_based_actor* self, bus::Bus* bus, projections::Projections* projections, const log::EventLog* log,
-          Settings settings)
-      : self_(self), bus_(bus), projections_(projections), log_(log), settings_(settings) {}
+          std::shared_ptr<const WaitingReasons> waiting, Settings settings)
+      : self_(self), bus_(bus), projections_(projections), log_(log), waiting_jobs_(std::move(waiting)), settings_(settings),
+        inside_(std::make_shared<Admission>(settings.queries_in_flight_max)) {}
 
   void open() {
     const auto me = caf::actor_cast<caf::actor>(self_);
-    auto subscribed = bus_->subscribe(std::string(bus::all_queries),
-                                      [me](bus::Message message) { caf::anon_send(me, Queried{std::move(message)}); });
+    auto subscribed = bus_->subscribe(std::string(bus::all_queries), [me, bus = bus_, inside = inside_](bus::Message message) {
+      if (inside->enter()) caf::anon_send(me, Queried{std::move(message)});
+      else reply(*bus, message, error_json({ErrorCode::limit, "too many queries at a time; ask again later", ""}));
+    });
     if (subscribed) subscription_ = std::move(*subscribed);
     else self_->delayed_send(self_, settings_.publish_retry, Tick{});
   }
@@ -35,8 +39,6 @@ class Queries {
     auto query = parse_query(message);
     if (!query) return answer(message, error_json(query.error()));
     if (query->min_position <= projections_->position()) return answer(message, run(*query));
-    if (waiting_.size() >= settings_.queries_waiting_max)
-      return answer(message, error_json({ErrorCode::limit, "too many queries wait for a position; ask again later", "min_position"}));
     waiting_.push_back({message, std::move(*query), self_->clock().now() + settings_.query_wait_max});
     if (waiting_.size() == 1) self_->delayed_send(self_, look_interval, Flush{});
   }
@@ -62,17 +64,24 @@ class Queries {
     std::chrono::steady_clock::time_point until;
   };
 
-  std::string run(const Query& query) const { return run_query(query, *projections_, *log_); }
+  std::string run(const Query& query) const { return run_query(query, *projections_, *log_, waiting_jobs_->get()); }
 
   void answer(const bus::Message& message, std::string payload) {
-    if (!message.reply.empty()) bus_->publish({message.reply, "", {}, std::move(payload)});
+    inside_->leave();
+    reply(*bus_, message, std::move(payload));
+  }
+
+  static void reply(bus::Bus& bus, const bus::Message& message, std::string payload) {
+    if (!message.reply.empty()) bus.publish({message.reply, "", {}, std::move(payload)});
   }
 
   caf::event_based_actor* self_;
   bus::Bus* bus_;
   projections::Projections* projections_;
   const log::EventLog* log_;
+  std::shared_ptr<const WaitingReasons> waiting_jobs_;
   Settings settings_;
+  std::shared_ptr<Admission> inside_;
   std::list<Waiting> waiting_;
   std::unique_ptr<bus::Subscription> subscription_;
 };
@@ -80,8 +89,8 @@ class Queries {
 }  // namespace
 
 caf::behavior query_actor(caf::event_based_actor* self, bus::Bus* bus, projections::Projections* projections,
-                          const log::EventLog* log, Settings settings) {
-  auto queries = std::make_shared<Queries>(self, bus, projections, log, settings);
+                          const log::EventLog* log, std::shared_ptr<const WaitingReasons> waiting, Settings settings) {
+  auto queries = std::make_shared<Queries>(self, bus, projections, log, std::move(waiting), settings);
   self->attach_functor([queries](const caf::error&) { queries->close(); });
   self->send(self, Tick{});
   return {

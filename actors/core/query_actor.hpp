@@ -3,9 +3,11 @@
 #pragma once
 
 #include <caf/fwd.hpp>
+#include <memory>
 
 #include "actors/bus/bus.hpp"
 #include "actors/core/settings.hpp"
+#include "actors/core/waiting_reasons.hpp"
 #include "events/log/event_log.hpp"
 
 namespace luthier::projections {
@@ -15,6 +17,6 @@ class Projections;
 namespace luthier::core {
 
 caf::behavior query_actor(caf::event_based_actor* self, bus::Bus* bus, projections::Projections* projections,
-                          const log::EventLog* log, Settings settings);
+                          const log::EventLog* log, std::shared_ptr<const WaitingReasons> waiting, Settings settings);
 
 }  // namespace luthier::core

@@ -15,7 +15,7 @@ struct Settings {
   std::size_t deliveries_in_flight_max = 1024; // credit of the durable intake
   std::size_t append_batch_max = 1024;         // commands that share one sync
   std::size_t publish_window_max = 256;        // events on their way to the bus
-  std::size_t queries_waiting_max = 1024;      // for a position that is not there yet
+  std::size_t queries_in_flight_max = 1024;    // more are refused with `limit`
   std::chrono::milliseconds query_wait_max{5000};
   std::chrono::milliseconds plan_interval{500};     // level-triggered: look again even when nothing was heard
   std::chrono::milliseconds lease{15000};           // what a worker gets with each answered beat

@@ -8,6 +8,13 @@
 namespace luthier::core {
 namespace {
 
+// What an actor said when it quit, without CAF's wrapping.
+std::string text_of(const caf::error& reason, const caf::actor_system& system) {
+  const auto& context = reason.context();
+  if (!context.empty() && context.match_element<std::string>(0)) return context.get_as<std::string>(0);
+  return system.render(reason);
+}
+
 class Supervisor {
  public:
   Supervisor(caf::event_based_actor* self, std::vector<Child> children, SupervisorEvents events, Settings settings)
@@ -47,7 +54,7 @@ class Supervisor {
     auto& slot = slots_[index];
     slot.actor = {};
     if (stopping_) return stop_last();
-    const auto text = slot.child.name + " ended: " + self_->system().render(reason);
+    const auto text = slot.child.name + " ended: " + text_of(reason, self_->system());
     if (slot.child.is_fatal) {
       if (events_.on_fatal) std::exchange(events_.on_fatal, nullptr)(text);
       return;

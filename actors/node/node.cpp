@@ -109,6 +109,16 @@ struct Node::Parts {
   void start_worker(const config::Config& config);
   void wait_for_worker(const std::string& name) const;
   void stop_plane();
+  bool has_failed() const {
+    const std::lock_guard lock(failure_mutex);
+    return !failure.empty();
+  }
+  // RocksDB must not be closed in order after a failed write: closing syncs what has failed, and an assertion in it ends the
+  // process. What was acknowledged is on disk; the next start reads that.
+  void abandon_storage() {
+    (void)log.release();
+    (void)projections.release();
+  }
 
   ~Parts() {  // in the order in which nothing loses what it needs
     if (gateway) gateway->stop();
@@ -117,6 +127,7 @@ struct Node::Parts {
     actors.reset();
     bus.reset();
     if (nats_server) nats_server->stop();
+    if (has_failed()) abandon_storage();
   }
 };
 
@@ -151,7 +162,7 @@ Result<void> Node::Parts::connect_bus(const config::Config& config) {
     nats_url = config.nats.url;
   }
   auto connected = bus::NatsBus::connect(options);
-  if (!connected) return with_context(connected.error(), "connecting to NATS");
+  if (!connected) return connected.error();
   bus = std::move(*connected);
   return {};
 }
@@ -256,6 +267,7 @@ std::string Node::failure() const {
 Result<std::unique_ptr<Node>> Node::start(const config::Config& config, Log log) {
   auto parts = std::make_unique<Parts>();
   parts->write_log = std::move(log);
+  if (const auto listen = config::parse_listen(config.listen); !listen) return listen.error();
   auto layout = make_directories(config.data);
   if (!layout) return layout.error();
   parts->layout = *layout;

@@ -41,8 +41,10 @@ class Scratch {
 
 // Paths of the scratch directory mean nothing to who reads the message.
 Error without_path(Error error, const fs::path& path) {
-  const auto prefix = path.string() + "/";
-  for (auto at = error.message.find(prefix); at != std::string::npos; at = error.message.find(prefix)) error.message.erase(at, prefix.size());
+  for (const auto* end : {"/", ": ", ""}) {
+    const auto prefix = path.string() + end;
+    for (auto at = error.message.find(prefix); at != std::string::npos; at = error.message.find(prefix)) error.message.erase(at, prefix.size());
+  }
   return error;
 }
 

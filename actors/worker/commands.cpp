@@ -150,6 +150,7 @@ int run(const WorkerOptions& options, const StopSignals& signals, std::ostream& 
   processes.work = work;
   processes.program = options.program;
   processes.checkpoint_every = options.checkpoint_every;
+  processes.serve_host = options.serve_host;
 
   ProcessTaskRunner runner(processes, **blobs);
   caf::actor_system_config system_config;

@@ -16,6 +16,7 @@ struct WorkerOptions {
   std::string blobs_url;              // --blobs http://HOST:PORT: where blobs are when the disk is not shared
   std::filesystem::path blobs_token;  // --blobs-token FILE
   std::int64_t checkpoint_every = 10; // --checkpoint-every STEPS
+  std::string serve_host = "127.0.0.1";  // --serve-host ADDRESS: where served models listen, and the control plane reaches them
   std::string engine_version;
   std::string program = "/proc/self/exe";  // understands `train` and `engine serve`
 };

@@ -15,6 +15,7 @@ struct ProcessConfig {
   std::filesystem::path work;              // the data directory's work/
   std::string program = "/proc/self/exe";  // understands `train` and `engine serve`
   std::int64_t checkpoint_every = 10;      // steps
+  std::string serve_host = "127.0.0.1";    // where served models listen, and the control plane reaches them
   std::size_t log_bytes_max = 8 << 20;     // of one attempt
   std::size_t output_files_max = 10'000;
   std::chrono::milliseconds lock_wait{10'000};         // for the process of an earlier attempt to be gone

@@ -81,7 +81,7 @@ class ServeDriver final : public TaskDriver {
     spec.program = config_.program;
     spec.arguments = {"luthier", "engine", "serve",
                       "--model", model_argument(directory_.model(), task_.model_files),
-                      "--listen", "127.0.0.1:0",
+                      "--listen", config_.serve_host + ":0",
                       "--admin-token-file", directory_.admin_token()};
     for (const auto& name : task_.served_names) {
       spec.arguments.push_back("--served-name");

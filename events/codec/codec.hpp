@@ -39,6 +39,8 @@ struct EnvelopeLimits {
 };
 Result<Request> decode_request(std::string_view entity, std::string_view workspace, std::string_view payload,
                                const EnvelopeLimits& limits = {}, bool trusted = false);
+// The id in an envelope that decode_request has refused, so that its sender hears of it; empty when none can be read.
+std::string id_in(std::string_view payload, const EnvelopeLimits& limits = {});
 std::string encode_request(const Request& request);
 // The SHA-256 (hex) of what a repeated id must repeat: type, entity, workspace, name, expected_version, data. Of the request
 // as it came, before a check filled anything in. The order of JSON members does not matter.

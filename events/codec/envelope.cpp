@@ -124,6 +124,13 @@ Result<Request> decode_request(std::string_view entity, std::string_view workspa
                  .command = std::move(*command)};
 }
 
+std::string id_in(std::string_view payload, const EnvelopeLimits& limits) {
+  const auto value = json::parse(payload, {limits.payload_bytes_max, limits.depth_max});
+  const auto* id = value ? value->find("id") : nullptr;
+  if (!id || !id->text() || !check_text("id", *id->text(), id_characters_max)) return "";
+  return *id->text();
+}
+
 std::string encode_request(const Request& request) {
   const auto unless_empty = [](const std::string& text) {
     return text.empty() ? std::nullopt : std::optional(text);

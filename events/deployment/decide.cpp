@@ -38,7 +38,8 @@ Result<const DeploymentState*> serving_deployment(const World& world, const Requ
 }
 
 Fact ended_serving(const DeploymentState& deployment, const AttemptEnd& end, const Limits& limits) {
-  const bool again = end.retryable && deployment.attempts_failed + 1 < limits.deployment_attempts_max;
+  const bool again =
+      end.retryable && (!counts_as_failure(end.outcome) || deployment.attempts_failed + 1 < limits.deployment_attempts_max);
   if (deployment.phase == DeploymentPhase::deleting) return fact_of(deployment, DeploymentDeleted{});
   if (!again) return fact_of(deployment, DeploymentFailed{deployment.attempt, end.outcome, end.reason});
   return fact_of(deployment, DeploymentAttemptEnded{deployment.attempt, end.outcome, end.reason});

@@ -72,7 +72,7 @@ struct ReportReady {
 struct FailDeployment {  // also the lease watcher's
   static constexpr std::string_view type = "FailDeployment";
   std::int64_t attempt = 0;
-  std::string outcome, reason;  // "failed", "crashed", "lost"
+  std::string outcome, reason;  // "failed", "crashed", "lost", "stopped"
   bool retryable = false;
   static constexpr auto fields() {
     return std::tuple{field("attempt", &FailDeployment::attempt), field("outcome", &FailDeployment::outcome),

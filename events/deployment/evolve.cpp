@@ -1,4 +1,5 @@
 #include "events/deployment/rules.hpp"
+#include "events/job/attempt.hpp"
 
 namespace luthier::events {
 namespace {
@@ -15,7 +16,7 @@ void leave_place(DeploymentState& deployment) {
 }
 
 void end_attempt(DeploymentState& deployment, const std::string& outcome, const std::string& reason) {
-  ++deployment.attempts_failed;
+  if (counts_as_failure(outcome)) ++deployment.attempts_failed;
   deployment.outcome = outcome;
   deployment.reason = reason;
   leave_place(deployment);

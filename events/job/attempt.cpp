@@ -41,7 +41,7 @@ Result<const JobState*> reported_job(const World& world, const Request& request,
 }
 
 Fact ended_without_result(const JobState& job, const AttemptEnd& end, const Limits& limits) {
-  const bool again = end.retryable && job.attempts_failed + 1 < limits.job_attempts_max;
+  const bool again = end.retryable && (!counts_as_failure(end.outcome) || job.attempts_failed + 1 < limits.job_attempts_max);
   if (job.phase == JobPhase::cancelling) return fact_of(job, JobCancelled{job.reason});
   if (!again) return fact_of(job, JobFailed{job.attempt, end.outcome, end.reason});
   if (job.phase == JobPhase::pausing) return fact_of(job, JobPaused{job.checkpoint_step});

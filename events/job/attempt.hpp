@@ -5,8 +5,13 @@
 
 namespace luthier::events {
 
+// The outcome of an attempt that its worker stopped because it left in order. It says nothing against the task: it goes on elsewhere,
+// or when the worker is back, however often.
+inline constexpr std::string_view outcome_stopped = "stopped";
+inline bool counts_as_failure(std::string_view outcome) { return outcome != outcome_stopped; }
+
 struct AttemptEnd {
-  std::string outcome;  // "failed", "crashed", "lost"
+  std::string outcome;  // "failed", "crashed", "lost", "stopped"
   std::string reason;
   bool retryable;
 };

@@ -132,7 +132,7 @@ struct CompleteAttempt {
 struct FailAttempt {
   static constexpr std::string_view type = "FailAttempt";
   std::int64_t attempt = 0;
-  std::string outcome;  // "failed" (it said why), "crashed" (a signal), "lost" (worker or lease)
+  std::string outcome;  // "failed" (it said why), "crashed" (a signal), "lost" (worker or lease), "stopped" (the worker left)
   std::string reason;
   bool retryable = false;
   static constexpr auto fields() {

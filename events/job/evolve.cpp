@@ -1,3 +1,4 @@
+#include "events/job/attempt.hpp"
 #include "events/job/rules.hpp"
 
 namespace luthier::events {
@@ -72,7 +73,7 @@ void evolve(World& world, const Fact& fact, const JobCheckpointed& checkpointed)
 void evolve(World& world, const Fact& fact, const JobAttemptEnded& ended) {
   JobState& job = job_of(world, fact);
   job.phase = JobPhase::queued;
-  ++job.attempts_failed;
+  if (counts_as_failure(ended.outcome)) ++job.attempts_failed;
   job.outcome = ended.outcome;
   job.reason = ended.reason;
   leave_place(job);

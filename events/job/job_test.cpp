@@ -192,6 +192,18 @@ TEST_CASE("an attempt is tried again a bounded number of times, and only when th
   CHECK(story.job("tune").reason == "signal 11");
 }
 
+TEST_CASE("a worker that leaves in order costs a job no attempt, however often it does") {
+  Story story = a_workshop();
+  story.limits.job_attempts_max = 2;
+  story.given("tune", story.start_job("capitals"));
+  for (int attempt = 1; attempt <= 5; ++attempt) {
+    story.given("tune", place_job(attempt));
+    story.given("tune", BeginAttempt{attempt, 0});
+    story.given("tune", FailAttempt{attempt, "stopped", "the worker left", true}).then({"JobAttemptEnded"});
+  }
+  CHECK(story.job("tune").attempts_failed == 0);
+}
+
 TEST_CASE("a reason may be any bytes, and is kept readable and bounded") {
   Story story = a_running_job();
   const auto outcome = story.when("tune", FailAttempt{1, "crashed", "bad \xFF" + std::string(5000, 'x'), true});

@@ -28,15 +28,16 @@ Result<const WorkerState*> known_worker(const World& world, const Request& reque
 }
 
 // Whatever an incarnation was doing has ended with it.
-void end_attempts(const World& world, const WorkerState& worker, const std::string& reason, const Limits& limits, Facts& facts) {
+void end_attempts(const World& world, const WorkerState& worker, std::string_view outcome, const std::string& reason,
+                  const Limits& limits, Facts& facts) {
   for (const auto& name : world.open_jobs) {
     const JobState& job = world.jobs.at(name);
     if (holds_device(job.phase) && job.worker == worker.name && job.incarnation == worker.incarnation)
-      facts.push_back(ended_without_result(job, {"lost", reason, true}, limits));
+      facts.push_back(ended_without_result(job, {std::string(outcome), reason, true}, limits));
   }
   for (const auto& [name, deployment] : world.deployments)
     if (holds_device(deployment.phase) && deployment.worker == worker.name && deployment.incarnation == worker.incarnation)
-      facts.push_back(ended_serving(deployment, {"lost", reason, true}, limits));
+      facts.push_back(ended_serving(deployment, {std::string(outcome), reason, true}, limits));
 }
 
 }  // namespace
@@ -55,7 +56,7 @@ Decision decide(const World& world, const Request& request, const RegisterWorker
   if (worker.present && worker.incarnation == hello.incarnation) return Facts{};
   Facts facts{fact_of(worker, joined)};
   if (worker.incarnation != hello.incarnation)
-    end_attempts(world, worker, "worker " + worker.name + " has started again", limits, facts);
+    end_attempts(world, worker, "lost", "worker " + worker.name + " has started again", limits, facts);
   return facts;
 }
 
@@ -74,7 +75,8 @@ Decision decide(const World& world, const Request& request, const LoseWorker& lo
   if (!(*worker)->present || (*worker)->incarnation != lose.incarnation) return Facts{};  // it is over already
   const std::string reason = readable(lose.reason, limits);
   Facts facts{fact_of(**worker, WorkerLost{lose.incarnation, reason})};
-  end_attempts(world, **worker, readable("worker " + request.name + " was lost: " + lose.reason, limits), limits, facts);
+  const std::string ended = "worker " + request.name + (lose.in_order ? " has left" : " was lost: " + lose.reason);
+  end_attempts(world, **worker, lose.in_order ? outcome_stopped : "lost", readable(ended, limits), limits, facts);
   return facts;
 }
 

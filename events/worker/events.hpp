@@ -44,8 +44,10 @@ struct DrainWorker {  // no new tasks
 struct LoseWorker {  // from the lease watcher, once the lease has run out; or from the worker, as it leaves
   static constexpr std::string_view type = "LoseWorker";
   std::string incarnation, reason;
+  bool in_order = false;  // it left: what its tasks were at is no failure of theirs
   static constexpr auto fields() {
-    return std::tuple{field("incarnation", &LoseWorker::incarnation), field("reason", &LoseWorker::reason)};
+    return std::tuple{field("incarnation", &LoseWorker::incarnation), field("reason", &LoseWorker::reason),
+                      field("in_order", &LoseWorker::in_order)};
   }
 };
 

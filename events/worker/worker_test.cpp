@@ -46,6 +46,15 @@ TEST_CASE("a lost worker's attempts are over, and an older loss changes nothing"
   story.when("tune", place_job(2)).then({"JobPlaced"});
 }
 
+TEST_CASE("what a worker that leaves in order was doing has not failed") {
+  Story story = a_ready_deployment();
+  story.limits.job_attempts_max = story.limits.deployment_attempts_max = 1;
+  story.given("tune", story.start_job("capitals"));
+  story.given("tune", place_job(1));
+  story.given_in("system", "bench", LoseWorker{"first", "it left", true}).then({"WorkerLost", "JobAttemptEnded", "DeploymentAttemptEnded"});
+  CHECK(story.job("tune").attempts_failed == 0);
+}
+
 TEST_CASE("a worker that drains takes no new task until it starts again") {
   Story story = a_workshop();
   story.given("tune", story.start_job("capitals"));
