@@ -87,12 +87,13 @@ TEST_CASE("a server keeps its port and its passwords, and works in a folder with
 }
 
 TEST_CASE("streams of a newer server are put aside for an older one, and of an older one kept for a newer one") {
-  auto sorted = servers();
+  std::vector<NatsBinary> sorted;
+  for (const auto& server : servers()) sorted.push_back(must(find_nats_server(server, "")));
   std::sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) { return a.version < b.version; });
   const TemporaryDirectory directory;
   const auto marker = directory.path() / "jetstream" / "marker";
-  const auto start_once = [&](const auto& server) {
-    start_server(server, directory.path())->stop();
+  const auto start_once = [&](const NatsBinary& server) {
+    start_server(server.path, directory.path())->stop();
     const bool is_kept = fs::exists(marker);
     std::ofstream(marker) << "mine";
     return is_kept;

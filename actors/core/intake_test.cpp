@@ -55,9 +55,13 @@ TEST_CASE("a full intake refuses at once, in front of its mailbox, and takes com
   std::vector<caf::typed_response_promise<Outcome>> undecided;
   const auto entity = system.spawn([&undecided](caf::event_based_actor* self) -> caf::behavior {
     return {[&undecided, self](const Submit&) {
-      undecided.push_back(self->make_response_promise<Outcome>());
-      return undecided.back();
-    }};
+              undecided.push_back(self->make_response_promise<Outcome>());
+              return undecided.back();
+            },
+            [&undecided](const Flush&) {
+              for (auto& promise : undecided) promise.deliver(Outcome{nullptr, Error{ErrorCode::conflict, "no", ""}});
+              undecided.clear();
+            }};
   });
   const auto intake = system.spawn(intake_actor, static_cast<bus::Bus*>(&bus), entity, std::function<void(std::string)>(), settings);
   scheduler.run();
@@ -70,8 +74,7 @@ TEST_CASE("a full intake refuses at once, in front of its mailbox, and takes com
   bus.say(command(5));
   CHECK(bus.answers.size() == 3);
 
-  for (auto& promise : undecided) promise.deliver(Outcome{nullptr, Error{ErrorCode::conflict, "no", ""}});
-  undecided.clear();
+  caf::anon_send(entity, Flush{});
   scheduler.run();
   CHECK(bus.answers.size() == 6);
   bus.say({"luthier.v1.req.default.fileset.CreateFileset", "inbox", {}, "no JSON"});
@@ -83,7 +86,7 @@ TEST_CASE("a full intake refuses at once, in front of its mailbox, and takes com
   scheduler.run();
   CHECK(bus.answers.back().find("\"id\":\"seven\"") != std::string::npos);  // whose refusal it is can be told
 
-  undecided.clear();
+  caf::anon_send(entity, Flush{});
   for (const auto& actor : {intake, entity}) caf::anon_send_exit(actor, caf::exit_reason::user_shutdown);
   scheduler.run();
 }

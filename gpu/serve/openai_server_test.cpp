@@ -346,10 +346,10 @@ TEST_CASE("connections beyond the bound are refused at once, and room returns") 
 }
 
 TEST_CASE("a stopping server lets a running answer end and refuses new ones") {
-  Server server;
+  Server server({.requests_running_max = 2});  // much is still ahead when it is told to stop
   std::string streamed;
   std::thread client([&] {
-    const auto answer = server.post("/v1/completions", completion({{"max_tokens", 400}, {"stream", true}}).dump());
+    const auto answer = server.post("/v1/completions", completion({{"max_tokens", 400}, {"n", 16}, {"stream", true}}).dump());
     if (answer) streamed = answer->body;
   });
   wait_until([&] { return server.engine->load().requests_running > 0; });
@@ -366,10 +366,10 @@ TEST_CASE("a stopping server cancels what takes too long") {
   std::vector<std::thread> clients;
   for (auto& status : statuses)
     clients.emplace_back([&] {
-      const auto answer = server.post("/v1/completions", completion({{"max_tokens", 480}, {"n", 8}}).dump());
+      const auto answer = server.post("/v1/completions", completion({{"max_tokens", 480}, {"n", 16}}).dump());
       status = answer ? answer->status : -1;
     });
-  wait_until([&] { return server.engine->load().requests_waiting >= 16; });
+  wait_until([&] { return server.engine->load().requests_waiting >= 32; });
   const auto begin = std::chrono::steady_clock::now();
   server.server->shut_down(milliseconds(0));
   for (auto& client : clients) client.join();
