@@ -13,9 +13,9 @@
 namespace luthier::projections {
 namespace {
 
-using log::testing::TemporaryDirectory;
+using log::testing::LogDirectory;
 
-std::unique_ptr<Projections> opened(const TemporaryDirectory& directory) {
+std::unique_ptr<Projections> opened(const LogDirectory& directory) {
   auto projections = Projections::open({directory.path() / "projections"});
   INFO((projections ? "" : projections.error().message));
   REQUIRE(projections);
@@ -30,7 +30,7 @@ TEST_CASE("invariant 6: folding again from nothing, and up to any past position,
   const auto records = records_of(told.log);
   REQUIRE(records.size() > 300);
 
-  const TemporaryDirectory directory;
+  const LogDirectory directory;
   std::map<Position, std::string> live;  // what was there, as it was folded in pieces of any length
   {
     auto projections = opened(directory);
@@ -64,7 +64,7 @@ TEST_CASE("invariant 6: folding again from nothing, and up to any past position,
 TEST_CASE("the read models follow the log that they are given, from wherever they are") {
   StoryLog told;
   told.workshop();
-  const TemporaryDirectory directory;
+  const LogDirectory directory;
   Position seen = 0;
   {
     auto projections = opened(directory);
@@ -84,7 +84,7 @@ TEST_CASE("a gap is refused, and what was there already is not folded twice") {
   told.workshop();
   const auto records = records_of(told.log);
   const auto facts = facts_of(records);
-  const TemporaryDirectory directory;
+  const LogDirectory directory;
   auto projections = opened(directory);
   const auto all = std::span(records);
   const auto refused = projections->apply(all.subspan(1), std::span(facts).subspan(1));
@@ -101,7 +101,7 @@ TEST_CASE("read models of another log, or ahead of their log, start again") {
   StoryLog told, other;
   tell_random_story(told, 3, 600);
   other.workshop();
-  const TemporaryDirectory directory;
+  const LogDirectory directory;
   auto projections = opened(directory);
   REQUIRE(projections->catch_up(told.log));
   REQUIRE(told.log.head().position > other.log.head().position);
@@ -115,7 +115,7 @@ TEST_CASE("read models of another log, or ahead of their log, start again") {
 TEST_CASE("damaged read models, and those of an older format, are made again") {
   StoryLog told;
   told.workshop();
-  const TemporaryDirectory directory;
+  const LogDirectory directory;
   const auto store = directory.path() / "projections";
   std::string before;
   {
@@ -154,7 +154,7 @@ TEST_CASE("damaged read models, and those of an older format, are made again") {
 TEST_CASE("a directory that another process has open is not dropped") {
   StoryLog told;
   told.workshop();
-  const TemporaryDirectory directory;
+  const LogDirectory directory;
   auto projections = opened(directory);
   REQUIRE(projections->catch_up(told.log));
   const auto second = Projections::open({directory.path() / "projections"});
@@ -168,7 +168,7 @@ TEST_CASE("readers see whole events while the projector writes") {
   told.workshop();
   for (int i = 0; i < 300; ++i) told.must("rows", events::PutFile{"f" + std::to_string(i), std::string(64, 'a'), 1});
   const auto records = records_of(told.log);
-  const TemporaryDirectory directory;
+  const LogDirectory directory;
   auto projections = opened(directory);
   std::atomic<bool> done = false;
   std::atomic<int> reads = 0, torn = 0;

@@ -13,6 +13,7 @@
 #include "actors/blobs/chunk_list.hpp"
 #include "actors/blobs/digest.hpp"
 #include "events/base/sha256.hpp"
+#include "events/base/temporary_directory.hpp"
 
 using namespace luthier;
 using namespace luthier::blobs;
@@ -21,16 +22,9 @@ namespace fs = std::filesystem;
 namespace {
 
 struct Place {
-  Place() {
-    char name[] = "/tmp/luthier-blobs-XXXXXX";
-    path = mkdtemp(name);
-  }
-  ~Place() {
-    std::error_code ignored;
-    fs::remove_all(path, ignored);
-  }
   BlobStore store() const { return *BlobStore::open(path / "blobs"); }
-  fs::path path;
+  TemporaryDirectory held;
+  const fs::path& path = held.path();
 };
 
 std::function<Result<std::size_t>(char*, std::size_t)> reader(const std::string& bytes) {

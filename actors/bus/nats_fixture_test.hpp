@@ -14,25 +14,12 @@
 #include <vector>
 
 #include "actors/bus/nats_bus.hpp"
+#include "events/base/temporary_directory.hpp"
 #include "actors/bus/nats_server.hpp"
 
 namespace luthier::bus {
 
-class TemporaryDirectory {
- public:
-  TemporaryDirectory() {
-    char name[] = "/tmp/luthier-bus-XXXXXX";
-    path_ = mkdtemp(name);
-  }
-  ~TemporaryDirectory() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
+using luthier::TemporaryDirectory;
 
 // Debian's server is the floor, the wheel's is what the set-up installs: every test runs against both.
 inline std::vector<std::filesystem::path> servers() {

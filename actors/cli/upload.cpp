@@ -1,16 +1,16 @@
 #include "actors/cli/upload.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "actors/blobs/blob_client.hpp"
 #include "actors/blobs/blob_store.hpp"
 #include "actors/cli/client.hpp"
 #include "events/base/file.hpp"
+#include "events/base/temporary_directory.hpp"
 
 namespace luthier::cli {
 namespace {
@@ -25,29 +25,18 @@ bool is_hidden(const std::filesystem::path& relative) {
   return std::ranges::any_of(relative, [](const auto& part) { return part.native().starts_with('.'); });
 }
 
-class TemporaryDirectory {
- public:
-  TemporaryDirectory() {
-    auto name = (std::filesystem::temp_directory_path() / "luthier-upload-XXXXXX").string();
-    if (::mkdtemp(name.data())) path_ = name;
-  }
-  ~TemporaryDirectory() {
-    std::error_code ignored;
-    if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
-  }
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
-
 // The store that files go through: the server's own, or one that lasts as long as this command, with the server behind it.
 class Blobs {
  public:
   static Result<std::unique_ptr<Blobs>> open(const Context& context) {
     auto blobs = std::unique_ptr<Blobs>(new Blobs);
     const bool is_local = context.http_url.empty() && std::filesystem::is_directory(context.data / "blobs");
-    auto store = blobs::BlobStore::open(is_local ? context.data / "blobs" : blobs->scratch_.path() / "blobs");
+    if (!is_local) {
+      auto scratch = TemporaryDirectory::make();
+      if (!scratch) return scratch.error();
+      blobs->scratch_ = std::move(*scratch);
+    }
+    auto store = blobs::BlobStore::open(is_local ? context.data / "blobs" : blobs->scratch_->path() / "blobs");
     if (!store) return store.error();
     blobs->store_ = std::make_unique<blobs::BlobStore>(std::move(*store));
     if (is_local) return blobs;
@@ -86,7 +75,7 @@ class Blobs {
 
  private:
   Blobs() = default;
-  TemporaryDirectory scratch_;
+  std::optional<TemporaryDirectory> scratch_;
   std::unique_ptr<blobs::BlobStore> store_;
   std::unique_ptr<blobs::BlobClient> remote_;
 };

@@ -10,6 +10,7 @@
 #include "actors/blobs/blob_store.hpp"
 #include "actors/gateway/peers_test.hpp"
 #include "events/base/sha256.hpp"
+#include "events/base/temporary_directory.hpp"
 
 using namespace luthier;
 using namespace luthier::gateway;
@@ -20,15 +21,8 @@ using namespace std::chrono_literals;
 namespace {
 
 struct Place {
-  Place() {
-    char name[] = "/tmp/luthier-gateway-XXXXXX";
-    path = mkdtemp(name);
-  }
-  ~Place() {
-    std::error_code ignored;
-    fs::remove_all(path, ignored);
-  }
-  fs::path path;
+  TemporaryDirectory held;
+  const fs::path& path = held.path();
 };
 
 GatewayDoors doors_to(const std::string& endpoint) {

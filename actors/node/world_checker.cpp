@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "events/base/temporary_directory.hpp"
 #include "gpu/checkpoint/adapter.hpp"
 #include "gpu/checkpoint/describe.hpp"
 #include "gpu/checkpoint/locate.hpp"
@@ -16,28 +17,6 @@ namespace {
 
 using namespace events;
 namespace fs = std::filesystem;
-
-// A directory of hard links that goes when the check is done.
-class Scratch {
- public:
-  static Result<Scratch> make(const fs::path& parent) {
-    std::error_code failure;
-    fs::create_directories(parent, failure);
-    auto pattern = (parent / "check-XXXXXX").string();
-    if (failure || !::mkdtemp(pattern.data())) return Error{ErrorCode::io, "cannot make a directory in " + parent.string(), ""};
-    return Scratch(pattern);
-  }
-  explicit Scratch(fs::path path) : path_(std::move(path)) {}
-  Scratch(Scratch&& other) noexcept : path_(std::exchange(other.path_, {})) {}
-  ~Scratch() {
-    std::error_code ignored;
-    if (!path_.empty()) fs::remove_all(path_, ignored);
-  }
-  const fs::path& path() const { return path_; }
-
- private:
-  fs::path path_;
-};
 
 // Paths of the scratch directory mean nothing to who reads the message.
 Error without_path(Error error, const fs::path& path) {
@@ -92,7 +71,7 @@ Result<Command> WorldChecker::check(const Request& request, const core::CheckCon
 }
 
 Result<std::string> WorldChecker::describe_model(const std::vector<File>& files) {
-  auto scratch = Scratch::make(scratch_);
+  auto scratch = TemporaryDirectory::make(scratch_);
   if (!scratch) return scratch.error();
   if (auto made = store_.materialise(files, scratch->path()); !made) return made.error();
   const auto model = checkpoint::locate_checkpoint(scratch->path());
@@ -130,7 +109,7 @@ Result<Command> WorldChecker::check_command(const PutFile& put) const {
 }
 
 Result<LoraShape> WorldChecker::check_adapter(const core::CheckContext& context) const {
-  auto scratch = Scratch::make(scratch_);
+  auto scratch = TemporaryDirectory::make(scratch_);
   if (!scratch) return scratch.error();
   const auto model_directory = scratch->path() / "model", adapter_directory = scratch->path() / "adapter";
   for (const auto& [files, directory] : {std::pair{context.model_files, model_directory}, {context.files, adapter_directory}})
@@ -174,7 +153,7 @@ Result<Command> WorldChecker::check_command(const StartJob& start, const core::C
     validation = std::move(*chosen);
   }
 
-  auto scratch = Scratch::make(scratch_);
+  auto scratch = TemporaryDirectory::make(scratch_);
   if (!scratch) return scratch.error();
   const auto model_directory = scratch->path() / "model", data_directory = scratch->path() / "data";
   if (auto made = store_.materialise(context.model_files, model_directory); !made) return made.error();

@@ -14,19 +14,12 @@
 #include <string>
 #include <thread>
 
+#include "events/base/temporary_directory.hpp"
+
 namespace luthier::worker {
 
 class Scratch {
  public:
-  Scratch() {
-    std::string name = (std::filesystem::temp_directory_path() / "luthier-worker-XXXXXX").string();
-    REQUIRE(::mkdtemp(name.data()) != nullptr);
-    root = name;
-  }
-  ~Scratch() {
-    std::error_code ignored;
-    std::filesystem::remove_all(root, ignored);
-  }
   std::filesystem::path script(const std::string& name, const std::string& body) const {
     write(name, "#!/bin/bash\n" + body);
     ::chmod((root / name).c_str(), 0700);
@@ -40,7 +33,8 @@ class Scratch {
     std::ifstream file(root / name);
     return {std::istreambuf_iterator<char>(file), {}};
   }
-  std::filesystem::path root;
+  TemporaryDirectory held;
+  const std::filesystem::path& root = held.path();
 };
 
 inline bool eventually(const std::function<bool()>& truth, std::chrono::milliseconds patience = std::chrono::seconds(10)) {

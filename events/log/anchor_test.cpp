@@ -26,7 +26,7 @@ void overwrite(const std::filesystem::path& file, std::size_t offset, const std:
 }  // namespace
 
 TEST_CASE("an anchor gives its last mark, also when opened again") {
-  const TemporaryDirectory directory;
+  const LogDirectory directory;
   const auto file = directory.path() / "anchor";
   CHECK_FALSE(*read_anchor_file(file));
   {
@@ -47,7 +47,7 @@ TEST_CASE("an anchor gives its last mark, also when opened again") {
 }
 
 TEST_CASE("a torn or damaged mark leaves the one before it") {
-  const TemporaryDirectory directory;
+  const LogDirectory directory;
   const auto file = directory.path() / "anchor";
   for (std::size_t torn = 0; torn < 200; torn += 3) {
     std::filesystem::remove(file);
@@ -69,7 +69,7 @@ TEST_CASE("a torn or damaged mark leaves the one before it") {
 }
 
 TEST_CASE("an anchor of nonsense is no mark") {
-  const TemporaryDirectory directory;
+  const LogDirectory directory;
   const auto file = directory.path() / "anchor";
   for (const auto& bytes : {std::string("x"), std::string(20'000, 'x'), std::string(8192, '\0'), std::string(5000, ' ')}) {
     std::ofstream(file, std::ios::binary) << bytes;
@@ -80,7 +80,7 @@ TEST_CASE("an anchor of nonsense is no mark") {
 }
 
 TEST_CASE("a lost anchor is made again with a warning, and then guards again") {
-  const TemporaryDirectory directory;
+  const LogDirectory directory;
   RocksLogOptions options;
   options.directory = directory.path() / "log";
   options.anchor_file = directory.path() / "anchor";

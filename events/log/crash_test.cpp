@@ -122,7 +122,7 @@ TEST_CASE("appends until it is killed", "[.]") {
 }
 
 TEST_CASE("every receipt that was given is there after SIGKILL") {
-  const TemporaryDirectory directory;
+  const LogDirectory directory;
   std::mt19937 random(std::random_device{}());
   std::size_t receipts = 0;
   for (int round = 0; round < 20; ++round) {

@@ -51,7 +51,7 @@ class RocksLogs final : public Logs {
     log_ = std::move(*log);
   }
 
-  TemporaryDirectory directory_;
+  LogDirectory directory_;
   std::unique_ptr<RocksLog> log_;
 };
 

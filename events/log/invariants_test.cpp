@@ -16,7 +16,7 @@ using namespace luthier::log::testing;
 
 namespace {
 
-RocksLogOptions options_in(const TemporaryDirectory& directory) {
+RocksLogOptions options_in(const LogDirectory& directory) {
   RocksLogOptions options;
   options.directory = directory.path() / "log";
   options.anchor_file = directory.path() / "anchor";
@@ -33,7 +33,7 @@ std::unique_ptr<RocksLog> must_open(const RocksLogOptions& options) {
 }  // namespace
 
 TEST_CASE("invariant 2: positions and versions have no gap whatever is refused, repeated or restarted, and there is one writer") {
-  const TemporaryDirectory directory;
+  const LogDirectory directory;
   auto options = options_in(directory);
   options.write_buffer_bytes = 64 << 10;  // so that tables are written and merged meanwhile
   auto log = must_open(options);
@@ -86,7 +86,7 @@ TEST_CASE("invariant 2: positions and versions have no gap whatever is refused, 
 }
 
 TEST_CASE("invariant 3: the same command id never takes effect twice, whoever repeats it, before or after a restart") {
-  const TemporaryDirectory directory;
+  const LogDirectory directory;
   const auto options = options_in(directory);
   auto log = must_open(options);
   std::mt19937 random(3);
@@ -128,7 +128,7 @@ TEST_CASE("invariant 3: the same command id never takes effect twice, whoever re
 }
 
 TEST_CASE("invariant 4: an append on another version than the stream's is a conflict and leaves nothing behind") {
-  const TemporaryDirectory directory;
+  const LogDirectory directory;
   auto log = must_open(options_in(directory));
   REQUIRE(append_alone(*log, append_one("1", "a", 0)));
   REQUIRE(append_alone(*log, append_one("2", "a", 1)));

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "events/base/temporary_directory.hpp"
 #include "events/log/event_log.hpp"
 
 namespace luthier::log::testing {
@@ -17,23 +18,13 @@ inline std::filesystem::path roomy_directory() {
   return !error && space.available > (1u << 29) ? "/dev/shm" : std::filesystem::temp_directory_path();
 }
 
-class TemporaryDirectory {
+class LogDirectory {
  public:
-  TemporaryDirectory() {
-    std::string pattern = (roomy_directory() / "luthier-log-XXXXXX").string();
-    if (!::mkdtemp(pattern.data())) std::abort();
-    path_ = pattern;
-  }
-  ~TemporaryDirectory() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  TemporaryDirectory(const TemporaryDirectory&) = delete;
-  TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
-  const std::filesystem::path& path() const { return path_; }
+  LogDirectory() : held_(*TemporaryDirectory::make(roomy_directory())) {}
+  const std::filesystem::path& path() const { return held_.path(); }
 
  private:
-  std::filesystem::path path_;
+  TemporaryDirectory held_;
 };
 
 inline StreamKey model(const std::string& name) { return {"model", "model-" + name}; }

@@ -88,7 +88,7 @@ class Data {
   }
 
  private:
-  TemporaryDirectory directory_;
+  LogDirectory directory_;
   std::size_t write_buffer_bytes_;
   std::unique_ptr<RocksLog> log_;
   int written_ = 0;
@@ -149,7 +149,7 @@ TEST_CASE("a log without its anchor verifies with a note") {
 }
 
 TEST_CASE("a place without a log does not verify, and stays as it was") {
-  const TemporaryDirectory directory;
+  const LogDirectory directory;
   CHECK_FALSE(verify_log(directory.path() / "log").ok);
   CHECK_FALSE(fs::exists(directory.path() / "log"));
   fs::create_directory(directory.path() / "log");
@@ -222,7 +222,7 @@ TEST_CASE("a log with a changed byte in its journal is not opened, whatever the 
   for (const auto& entry : fs::directory_iterator(data.log_directory())) {
     if (entry.path().extension() != ".log") continue;
     const std::string bytes = read_all(entry.path());
-    const TemporaryDirectory scratch;
+    const LogDirectory scratch;
     for (int round = 0; round < 60; ++round) {
       // The first records, so that what is lost is in the middle; all eight bits of a type byte among them.
       const auto offset = round < 8 ? 6 : random() % (bytes.size() / 2);
@@ -407,7 +407,7 @@ TEST_CASE("an index that disagrees with the records is found") {
 }
 
 TEST_CASE("a command that took effect twice is found") {
-  const TemporaryDirectory directory;
+  const LogDirectory directory;
   RocksLogOptions options;
   options.directory = directory.path() / "log";
   options.anchor_file = directory.path() / "anchor";
@@ -474,7 +474,7 @@ TEST_CASE("a changed byte in the last record is found, and the log is not opened
       CHECK_FALSE(report.ok);
       CHECK(report.first_bad == 10);
       CHECK(data.verify_alone().first_bad == 10);
-      const TemporaryDirectory scratch;
+      const LogDirectory scratch;
       fs::copy(data.log_directory().parent_path(), scratch.path(), fs::copy_options::recursive);
       RocksLogOptions options;
       options.directory = scratch.path() / "log";

@@ -11,26 +11,13 @@
 #include <catch2/catch.hpp>
 
 #include "events/base/file.hpp"
+#include "events/base/temporary_directory.hpp"
 #include "events/base/sha256.hpp"
 #include "gpu/checkpoint/checkpoint.hpp"
 
 namespace luthier::checkpoint {
 
-class TemporaryDirectory {
- public:
-  TemporaryDirectory() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "luthier-checkpoint-XXXXXX").string();
-    REQUIRE(::mkdtemp(pattern.data()) != nullptr);
-    path_ = pattern;
-  }
-  TemporaryDirectory(const TemporaryDirectory&) = delete;
-  TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
-  ~TemporaryDirectory() { std::filesystem::remove_all(path_); }
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
+using luthier::TemporaryDirectory;
 
 const std::filesystem::path models = "tests/golden/models", goldens = "tests/golden/checkpoint";
 

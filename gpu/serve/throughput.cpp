@@ -11,6 +11,7 @@
 #include <random>
 #include <thread>
 
+#include "events/base/temporary_directory.hpp"
 #include "gpu/serve/engine.hpp"
 
 namespace luthier::serve {
@@ -68,15 +69,6 @@ Result<Throughput> repeat(std::string name, int repetitions, const std::function
   return Throughput{std::move(name), rates.front(), rates[rates.size() / 2], rates.back()};
 }
 
-// Removed with everything in it.
-struct TemporaryDirectory {
-  std::filesystem::path path = std::filesystem::temp_directory_path() / ("luthier-throughput-" + std::to_string(::getpid()));
-  ~TemporaryDirectory() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path, ignored);
-  }
-};
-
 Result<void> load_random_adapters(Engine& engine, const ThroughputOptions& options, const std::filesystem::path& directory) {
   std::mt19937 random(1);
   std::normal_distribution<float> values(0, 0.02F);
@@ -102,7 +94,7 @@ Result<std::vector<Throughput>> measure_throughput(const ThroughputOptions& opti
   if (!started) return started.error();
   Engine& engine = **started;
   const TemporaryDirectory directory;
-  if (auto loaded = load_random_adapters(engine, options, directory.path); !loaded) return loaded.error();
+  if (auto loaded = load_random_adapters(engine, options, directory.path()); !loaded) return loaded.error();
   if (auto warm = prompt_rate(engine, 32, 0); !warm) return warm.error();
 
   constexpr int short_prompt = 32;

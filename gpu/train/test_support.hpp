@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "events/base/result.hpp"
+#include "events/base/temporary_directory.hpp"
 #include "gpu/checkpoint/safetensors.hpp"
 
 namespace luthier::train::test {
@@ -26,23 +27,7 @@ T take(Result<T> result) {
   return std::move(*result);
 }
 
-class TemporaryDirectory {
- public:
-  TemporaryDirectory() {
-    static std::atomic<int> counter{0};
-    path_ = std::filesystem::temp_directory_path() /
-            ("luthier-train-" + std::to_string(::getpid()) + "-" + std::to_string(counter++));
-    std::filesystem::create_directories(path_);
-  }
-  ~TemporaryDirectory() { std::filesystem::remove_all(path_); }
-  TemporaryDirectory(const TemporaryDirectory&) = delete;
-  TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
-  std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
+using luthier::TemporaryDirectory;
 
 inline std::string read_bytes(const std::filesystem::path& path) {
   std::ifstream in(path, std::ios::binary);
