@@ -24,7 +24,8 @@ done
 sleep 1
 grep -qi 'no space\|disk is full\|disk full' "$work/node.log" || fail "no clear error: $(tail -3 "$work/node.log")"
 if kill -0 "$node_pid" 2>/dev/null; then kill -TERM "$node_pid" || true; fi
-wait "$node_pid" 2>/dev/null || true
+status=0; wait "$node_pid" 2>/dev/null || status=$?
+[ $status = 1 ] || fail "luthier up ended with $status on a full disk, not with 1 and a reason"
 node_pid=
 rm "$disk/ballast"
 start_node
