@@ -54,7 +54,7 @@ std::string dtype_of(const HubDirectory& stored, const Weights::Shapes& shapes) 
 Result<void> check_tensors(const HubDirectory& stored, const Weights::Shapes& shapes) {
   for (const auto& [name, shape] : shapes) {
     const auto [tensor, file] = stored.find(name);
-    const auto refused = [&, &file = file](const std::string& why) {
+    const auto refused = [&file = file, &name = name](const std::string& why) {
       return invalid(file.string() + ": tensor " + name + ": " + why, name);
     };
     if (!tensor) return refused("is missing");
