@@ -50,7 +50,7 @@ class Dumper {
   }
 
   void add_escaped_unit(unsigned unit) {
-    char escape[8];
+    char escape[12];
     std::snprintf(escape, sizeof escape, "\\u%04x", unit);
     add(escape);
   }
