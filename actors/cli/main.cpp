@@ -7,9 +7,9 @@
 
 namespace {
 
-// OpenMP's threads spin for about a millisecond by default before they sleep. On cores that others use as well that costs a training
-// up to half of its speed, and sleeping at once costs a tenth on quiet ones; about a tenth of the default is best on both. The
-// runtime reads this when the program is loaded, so the program is loaded again.
+// OpenMP's threads spin before they sleep: by default so long that a training on shared cores loses half of its speed. A short spin was
+// the fastest on quiet and on shared cores (docs/decisions/0005). The runtime reads this when the program is loaded, so the program
+// is loaded again.
 void wait_briefly(char** argv) {
   if (std::getenv("OMP_WAIT_POLICY") || std::getenv("GOMP_SPINCOUNT")) return;
   ::setenv("GOMP_SPINCOUNT", "20000", 1);
