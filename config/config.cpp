@@ -37,6 +37,49 @@ Setter number(std::int64_t Config::Worker::*member, std::int64_t from, std::int6
   };
 }
 
+template <class Part>
+Setter flag(Part Config::*part, bool Part::*member) {
+  return [=](const toml::node& node, Config& config) {
+    const auto value = node.value_exact<bool>();
+    if (value) config.*part.*member = *value;
+    return value.has_value();
+  };
+}
+
+template <class Part>
+Setter path(Part Config::*part, std::filesystem::path Part::*member) {
+  return [=](const toml::node& node, Config& config) {
+    const auto value = node.value<std::string>();
+    if (value) config.*part.*member = *value;
+    return value.has_value();
+  };
+}
+
+template <class Part>
+Setter texts(Part Config::*part, std::vector<std::string> Part::*member) {
+  return [=](const toml::node& node, Config& config) {
+    const auto* array = node.as_array();
+    if (!array) return false;
+    std::vector<std::string> all;
+    for (const auto& element : *array) {
+      const auto value = element.value<std::string>();
+      if (!value) return false;
+      all.push_back(*value);
+    }
+    config.*part.*member = std::move(all);
+    return true;
+  };
+}
+
+Setter http_number(std::int64_t Config::Http::*member, std::int64_t from, std::int64_t to) {
+  return [=](const toml::node& node, Config& config) {
+    const auto value = node.value_exact<std::int64_t>();
+    if (!value || *value < from || *value > to) return false;
+    config.http.*member = *value;
+    return true;
+  };
+}
+
 struct Option {
   std::string needs;  // what the value must be, for the error
   Setter set;
@@ -77,6 +120,24 @@ const std::map<std::string, Option>& options() {
                        config.nats.port = static_cast<int>(*value);
                        return true;
                      }}},
+      {"auth.enabled", {"true or false", flag(&Config::auth, &Config::Auth::enabled)}},
+      {"auth.allow_open", {"true or false", flag(&Config::auth, &Config::Auth::allow_open)}},
+      {"auth.issuer", {"a URL", text(&Config::auth, &Config::Auth::issuer)}},
+      {"auth.audiences", {"a list of texts", texts(&Config::auth, &Config::Auth::audiences)}},
+      {"auth.jwks", {"a URL or a path", text(&Config::auth, &Config::Auth::jwks)}},
+      {"auth.ca_file", {"a path", path(&Config::auth, &Config::Auth::ca_file)}},
+      {"auth.plain_http_issuer", {"true or false", flag(&Config::auth, &Config::Auth::plain_http_issuer)}},
+      {"auth.groups_claim", {"a text", text(&Config::auth, &Config::Auth::groups_claim)}},
+      {"auth.admins", {"a list of texts", texts(&Config::auth, &Config::Auth::admins)}},
+      {"auth.services", {"a list of texts", texts(&Config::auth, &Config::Auth::services)}},
+      {"auth.speakers", {"a list of texts", texts(&Config::auth, &Config::Auth::speakers)}},
+      {"tls.certificate", {"a path", path(&Config::tls, &Config::Tls::certificate)}},
+      {"tls.key", {"a path", path(&Config::tls, &Config::Tls::key)}},
+      {"http.connections_max", {"a number from 1 to 65536", http_number(&Config::Http::connections_max, 1, 65'536)}},
+      {"http.connections_per_address_max", {"a number from 1 to 65536", http_number(&Config::Http::connections_per_address_max, 1, 65'536)}},
+      {"http.drain_seconds", {"a number from 0 to 8", http_number(&Config::Http::drain_seconds, 0, 8)}},
+      {"files.allow_local_storage", {"true or false", flag(&Config::files, &Config::Files::allow_local_storage)}},
+      {"files.external_hosts", {"a list of URLs", texts(&Config::files, &Config::Files::external_hosts)}},
       {"worker.enabled", {"true or false", [](const toml::node& node, Config& config) {
                             const auto value = node.value_exact<bool>();
                             if (value) config.worker.enabled = *value;

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "events/base/result.hpp"
 
@@ -21,6 +23,35 @@ struct Config {
     std::filesystem::path server_binary;  // of the embedded one; empty: looked for
     int port = 0;                       // of the embedded one; 0 picks a free one and keeps it
   } nats;
+
+  struct Auth {  // off: every call acts as an all-powerful principal, and only loopback is listened on
+    bool enabled = false;
+    bool allow_open = false;  // listen beyond loopback without authentication, whoever may come
+    std::string issuer;       // of OIDC tokens, exactly as they name it; empty: only tokens of `luthier token create`
+    std::vector<std::string> audiences;  // a token must be meant for one of them
+    std::string jwks;                    // URL or file of the issuer's keys; empty: as the issuer describes itself
+    std::filesystem::path ca_file;       // PEM; empty: the authorities that the system trusts
+    bool plain_http_issuer = false;      // an issuer beyond loopback without TLS
+    std::string groups_claim = "groups";
+    std::vector<std::string> admins;     // ids or "group:<name>"
+    std::vector<std::string> services;   // subjects that count as services
+    std::vector<std::string> speakers;   // services that may speak for others
+  } auth;
+
+  struct Tls {
+    std::filesystem::path certificate, key;  // PEM; both or none
+  } tls;
+
+  struct Http {
+    std::int64_t connections_max = 2048;
+    std::int64_t connections_per_address_max = 1024;
+    std::int64_t drain_seconds = 5;  // how long requests in flight may still take when the server is told to stop
+  } http;
+
+  struct Files {
+    bool allow_local_storage = false;  // filesets that name a directory of this machine
+    std::vector<std::string> external_hosts{"https://api.ngc.nvidia.com", "https://huggingface.co"};
+  } files;
 
   struct Worker {
     bool enabled = true;         // start a worker on this machine

@@ -9,7 +9,7 @@ namespace {
 
 using namespace events;
 
-constexpr std::size_t status_history_max = 100;
+constexpr std::size_t status_history_max = 100, versions_max = 100;
 
 struct ServedAdapterRow {
   std::string name, key;  // "default--capitals", "<fileset id>@<version>"
@@ -29,19 +29,39 @@ struct StatusRow {
   }
 };
 
+struct VersionRow {  // one that another has replaced
+  std::int64_t number = 1;
+  std::string model, created_at, replaced_at;
+  bool lora_enabled = true;
+  JsonText details;
+  static constexpr auto fields() {
+    return std::tuple{field("number", &VersionRow::number), field("model", &VersionRow::model), field("created_at", &VersionRow::created_at),
+                      field("replaced_at", &VersionRow::replaced_at), field("lora_enabled", &VersionRow::lora_enabled),
+                      field("details", &VersionRow::details)};
+  }
+};
+
 struct DeploymentRow : RowHead {
   std::string description, model;
   bool lora_enabled = true;
+  JsonText details{"{}"};
+  std::optional<std::string> provider;  // "ws/name", as a client has said it
   std::string status, status_message;  // "CREATED", "PENDING", "READY", "ERROR", "DELETING"
   std::string reason;                  // why the last attempt has ended, until another is ready
   std::int64_t attempt = 0, attempts_failed = 0;  // in a row
   std::optional<std::string> worker, device, endpoint;
   std::vector<ServedAdapterRow> adapters;  // by name
   std::vector<StatusRow> status_history;   // the last ones; the present one is at the end
+  std::optional<std::string> ready_since;  // when it was ready for the first time, with whatever version
+  std::int64_t number = 1;                 // of the present version
+  std::optional<std::string> revised_at;   // when it became the present one; none: with the deployment
+  std::vector<VersionRow> versions;        // those before it, the last ones
   static constexpr auto fields() {
     return row_fields(field("description", &DeploymentRow::description),
                       field("model", &DeploymentRow::model),
                       field("lora_enabled", &DeploymentRow::lora_enabled),
+                      field("details", &DeploymentRow::details),
+                      field("provider", &DeploymentRow::provider),
                       field("status", &DeploymentRow::status),
                       field("status_message", &DeploymentRow::status_message),
                       field("reason", &DeploymentRow::reason),
@@ -51,7 +71,11 @@ struct DeploymentRow : RowHead {
                       field("device", &DeploymentRow::device),
                       field("endpoint", &DeploymentRow::endpoint),
                       field("adapters", &DeploymentRow::adapters),
-                      field("status_history", &DeploymentRow::status_history));
+                      field("status_history", &DeploymentRow::status_history),
+                      field("ready_since", &DeploymentRow::ready_since),
+                      field("number", &DeploymentRow::number),
+                      field("revised_at", &DeploymentRow::revised_at),
+                      field("versions", &DeploymentRow::versions));
   }
 };
 
@@ -70,6 +94,39 @@ class DeploymentFold : public Fold<DeploymentRow> {
     row.lora_enabled = created.lora_enabled;
     set_status(row, "CREATED", "Deployment created");
     put(std::move(row));
+  }
+
+  void on(const DeploymentDetailsSet& set) {
+    change([&](DeploymentRow& row) { row.details = set.details; });
+  }
+
+  void on(const DeploymentStatusSet& set) {
+    change([&](DeploymentRow& row) {
+      if (set.provider) row.provider = set.provider;
+      set_status(row, set.status, set.message);
+    });
+  }
+
+  void on(const DeploymentResolved&) {
+    change([](DeploymentRow&) {});
+  }
+
+  void on(const DeploymentRevised& revised) {
+    change([&](DeploymentRow& row) {
+      row.versions.push_back({row.number, row.model, row.revised_at.value_or(row.created_at), time_, row.lora_enabled, row.details});
+      if (row.versions.size() > versions_max) row.versions.erase(row.versions.begin());
+      ++row.number;
+      row.revised_at = time_;
+      row.model = revised.model;
+      row.lora_enabled = revised.lora_enabled;
+      row.attempts_failed = 0;
+      row.reason.clear();
+      set_status(row, "PENDING", "Deployment updated");
+    });
+  }
+
+  void on(const DeploymentPostponed& postponed) {
+    change([&](DeploymentRow& row) { set_status(row, "PENDING", postponed.reason); });
   }
 
   void on(const DeploymentUpdated& updated) {
@@ -93,6 +150,7 @@ class DeploymentFold : public Fold<DeploymentRow> {
       row.endpoint = ready.endpoint;
       row.attempts_failed = 0;
       row.reason.clear();
+      if (!row.ready_since) row.ready_since = time_;
       set_status(row, "READY", "serving");
     });
   }
@@ -130,6 +188,7 @@ class DeploymentFold : public Fold<DeploymentRow> {
 
  private:
   void set_status(DeploymentRow& row, const std::string& status, const std::string& message) {
+    if (row.status == status && row.status_message == message) return;
     row.status = status;
     row.status_message = message;
     row.status_history.push_back({time_, status, message});
@@ -163,6 +222,6 @@ void apply(Table& table, const log::Record& record, const Event& event) { fold(D
 
 }  // namespace
 
-const Projection deployments{"deployments", 1, {"deployment"}, &apply, &as_it_is};
+const Projection deployments{"deployments", 3, {"deployment"}, &apply, &as_it_is};
 
 }  // namespace luthier::projections

@@ -14,6 +14,10 @@ namespace luthier::projections {
 
 inline std::string status_after_queued() { return "created"; }
 
+// Of one that was submitted, and is prepared now.
+inline std::string status_after(const std::string& before, const events::JobQueued&) {
+  return before == "created" || before == "resuming" ? "pending" : before;
+}
 inline std::string status_after(const std::string& before, const events::JobPlaced&) {
   return before == "created" || before == "resuming" ? "pending" : before;
 }

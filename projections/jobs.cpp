@@ -75,7 +75,10 @@ struct JobRow : RowHead {
   std::string description, status, model, dataset, output, method;
   std::optional<std::string> output_kind, output_fileset;  // once it has completed
   std::int64_t priority = 0;
-  JsonText config;
+  JsonText config, details{"{}"};
+  std::optional<WishedDeployment> deploy;
+  bool submitted = false;  // its rows are read after its acceptance, as its first step
+  std::optional<std::string> prepared_at;
   InputsRow inputs;
   std::int64_t attempt = 0, attempts_failed = 0, checkpoint_step = 0;
   std::vector<AttemptRow> attempts;
@@ -96,6 +99,10 @@ struct JobRow : RowHead {
                       field("output_fileset", &JobRow::output_fileset),
                       field("priority", &JobRow::priority),
                       field("config", &JobRow::config),
+                      field("details", &JobRow::details),
+                      field("deploy", &JobRow::deploy),
+                      field("submitted", &JobRow::submitted),
+                      field("prepared_at", &JobRow::prepared_at),
                       field("inputs", &JobRow::inputs),
                       field("attempt", &JobRow::attempt),
                       field("attempts_failed", &JobRow::attempts_failed),
@@ -147,19 +154,31 @@ class JobFold : public Fold<JobRow> {
 
   JobFold(Table& table, const log::Record& record) : Fold(table, record, entity) {}
 
-  void on(const JobQueued& queued) {
-    JobRow row = created();
-    row.description = queued.description;
-    row.status = status_after_queued();
-    row.model = queued.model;
-    row.dataset = queued.dataset;
-    row.output = queued.output;
-    row.method = queued.method;
-    row.priority = queued.priority;
-    row.config = queued.config;
-    row.inputs = row_of(queued.inputs);
+  void on(const JobSubmitted& submitted) {
+    JobRow row = accepted(submitted);
+    row.submitted = true;
+    row.details = submitted.details;
+    row.deploy = submitted.deploy;
+    row.inputs.model_id = submitted.model_id;
+    row.inputs.dataset_fileset_id = submitted.dataset_fileset_id;
     put(std::move(row));
   }
+
+  // The first event of a job that was checked before it was accepted, the second of one that was submitted.
+  void on(const JobQueued& queued) {
+    JobRow row = record_.version > 1 ? read<JobRow>(key_).value_or(accepted(queued)) : accepted(queued);
+    if (row.submitted) row.status = status_after(row.status, queued);
+    row.config = queued.config;
+    row.inputs = row_of(queued.inputs);
+    row.prepared_at = time_;
+    put(std::move(row));
+  }
+
+  void on(const JobDetailsSet& set) {
+    change([&](JobRow& row) { row.details = set.details; });
+  }
+
+  void on(const JobDeleted&) { erase(); }
 
   void on(const JobPlaced& placed) {
     change_status(placed, [&](JobRow& row) {
@@ -251,6 +270,19 @@ class JobFold : public Fold<JobRow> {
   void on(const WorkspaceDeleted&) { erase_all(table_, rows_of(entity, record_.name)); }
 
  private:
+  JobRow accepted(const auto& event) const {
+    JobRow row = created();
+    row.description = event.description;
+    row.status = status_after_queued();
+    row.model = event.model;
+    row.dataset = event.dataset;
+    row.output = event.output;
+    row.method = event.method;
+    row.priority = event.priority;
+    row.config = event.config;
+    return row;
+  }
+
   template <class Fact, class By>
   void change_status(const Fact& fact, const By& by) {
     change([&](JobRow& row) {
@@ -283,6 +315,6 @@ void apply(Table& table, const log::Record& record, const Event& event) { fold(J
 
 }  // namespace
 
-const Projection jobs{"jobs", 1, {"job"}, &apply, &as_it_is};
+const Projection jobs{"jobs", 2, {"job"}, &apply, &as_it_is};
 
 }  // namespace luthier::projections

@@ -1,5 +1,8 @@
 // Models, and the adapters nested in them. An adapter has a row of its own; the document of a model has the adapters' rows in it.
+// So has the spec, which is long and seldom changes, while each event of an adapter changes its model's row.
+#include "events/json/value.hpp"
 #include "events/world/world.hpp"
+#include "projections/model_providers.hpp"
 #include "projections/projection.hpp"
 #include "projections/rows.hpp"
 
@@ -11,7 +14,8 @@ using namespace events;
 struct ModelRow : RowHead {
   std::string description, fileset, base_model, created_by_job;
   std::optional<std::string> finetuning_type;  // of a model that a job has made
-  JsonText spec;                               // null until the checkpoint has been read
+  JsonText details{"{}"};
+  bool spec_is_given = false;  // the spec in the details was said later than the one that was read
   std::string spec_error;
   static constexpr auto fields() {
     return row_fields(field("description", &ModelRow::description),
@@ -19,7 +23,8 @@ struct ModelRow : RowHead {
                       field("base_model", &ModelRow::base_model),
                       field("created_by_job", &ModelRow::created_by_job),
                       field("finetuning_type", &ModelRow::finetuning_type),
-                      field("spec", &ModelRow::spec),
+                      field("details", &ModelRow::details),
+                      field("spec_is_given", &ModelRow::spec_is_given),
                       field("spec_error", &ModelRow::spec_error));
   }
 };
@@ -50,6 +55,18 @@ std::string nested_in(std::string_view workspace, std::string_view model) {
   return std::string("nested/").append(workspace).append("/").append(model).append("/");
 }
 
+// The spec that was read; there is none until the checkpoint has been.
+std::string spec_key(std::string_view workspace, std::string_view model) { return row_key("spec", workspace, model); }
+
+// The text of the spec that the details have; "null" when they have none.
+std::string given_spec(const JsonText& details) {
+  const auto parsed = json::parse(details.text);
+  const json::Value* spec = parsed ? parsed->find("spec") : nullptr;
+  std::string text;
+  json::append(text, spec ? *spec : json::Value{});
+  return text;
+}
+
 class ModelFold : public Fold<ModelRow> {
  public:
   static constexpr std::string_view entity = "model";
@@ -71,7 +88,7 @@ class ModelFold : public Fold<ModelRow> {
   void on(const ModelUpdated& updated) {
     change([&](ModelRow& row) {
       if (row.fileset != updated.fileset) {
-        row.spec = {};
+        table_.erase(spec_key(record_.workspace, record_.name));
         row.spec_error.clear();
       }
       row.fileset = updated.fileset;
@@ -79,27 +96,40 @@ class ModelFold : public Fold<ModelRow> {
     });
   }
 
+  void on(const ModelDetailsSet& set) {
+    change([&](ModelRow& row) {
+      const auto spec = given_spec(set.details);
+      if (spec != given_spec(row.details)) row.spec_is_given = spec != "null";
+      row.details = set.details;
+    });
+  }
+
   void on(const ModelSpecFilled& filled) {
     change([&](ModelRow& row) {
-      row.spec = filled.spec;
+      table_.put(spec_key(record_.workspace, record_.name), filled.spec.text);
+      row.spec_is_given = false;
       row.spec_error.clear();
     });
   }
 
   void on(const ModelSpecFailed& failed) {
     change([&](ModelRow& row) {
-      row.spec = {};
+      table_.erase(spec_key(record_.workspace, record_.name));
       row.spec_error = failed.error;
     });
   }
 
-  void on(const ModelDeleted&) { erase(); }
+  void on(const ModelDeleted&) {
+    table_.erase(spec_key(record_.workspace, record_.name));
+    erase();
+  }
 
   void on(const AdapterCreated& created) {
     AdapterRow row;
+    const auto name = name_of(created.adapter);
     row.id = created.adapter_id;
-    row.workspace = record_.workspace;
-    row.name = created.adapter;
+    row.workspace = name.first;
+    row.name = name.second;
     row.created_at = time_;
     row.description = created.description;
     row.model = record_.workspace + "/" + record_.name;
@@ -140,7 +170,14 @@ class ModelFold : public Fold<ModelRow> {
   }
 
  private:
-  std::string adapter_key(const std::string& adapter) const { return row_key("adapter", record_.workspace, adapter); }
+  // An adapter may live in another workspace than its model: the event then has "workspace/name".
+  World::Name name_of(const std::string& adapter) const {
+    return parse_reference(adapter, record_.workspace).value_or(World::Name{record_.workspace, adapter});
+  }
+  std::string adapter_key(const std::string& adapter) const {
+    const auto name = name_of(adapter);
+    return row_key("adapter", name.first, name.second);
+  }
 
   // An adapter's events are in the stream of its model, whose version they move on.
   void touch_model() {
@@ -158,7 +195,10 @@ class ModelFold : public Fold<ModelRow> {
   }
 };
 
-void apply(Table& table, const log::Record& record, const Event& event) { fold(ModelFold(table, record), event); }
+void apply(Table& table, const log::Record& record, const Event& event) {
+  fold(ModelFold(table, record), event);
+  follow_providers(table, record, event);
+}
 
 std::string document(const TableView& table, std::string_view entity, const std::string& row) {
   if (entity != "model") return row;
@@ -171,14 +211,17 @@ std::string document(const TableView& table, std::string_view entity, const std:
   std::string adapters = "[";
   table.scan(prefix, "", [&](const std::string& key, const std::string&) {
     if (adapters.size() > 1) adapters += ',';
-    adapters += table.get(row_key("adapter", model->workspace, key.substr(prefix.size()))).value_or("null");
+    const auto name = parse_reference(key.substr(prefix.size()), model->workspace);
+    adapters += name ? table.get(row_key("adapter", name->first, name->second)).value_or("null") : "null";
     return true;
   });
-  return with_member(row, "adapters", adapters + "]");
+  auto document = with_member(row, "spec", table.get(spec_key(model->workspace, model->name)).value_or("null"));
+  document = with_member(document, "providers", providers_of(table, model->workspace, model->name));
+  return with_member(document, "adapters", adapters + "]");
 }
 
 }  // namespace
 
-const Projection models{"models", 1, {"model", "adapter"}, &apply, &document};
+const Projection models{"models", 3, {"model", "adapter"}, &apply, &document};
 
 }  // namespace luthier::projections

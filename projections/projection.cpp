@@ -6,7 +6,7 @@
 namespace luthier::projections {
 
 std::span<const Projection> all_projections() {
-  static const std::array all{workspaces, filesets, models, jobs, deployments, workers};
+  static const std::array all{workspaces, filesets, models, jobs, deployments, workers, secrets, records, platform_jobs};
   return all;
 }
 

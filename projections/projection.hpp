@@ -26,6 +26,6 @@ std::span<const Projection> all_projections();
 int projection_of(std::string_view entity);
 
 // One file each.
-extern const Projection workspaces, filesets, models, jobs, deployments, workers;
+extern const Projection workspaces, filesets, models, jobs, deployments, workers, secrets, records, platform_jobs;
 
 }  // namespace luthier::projections

@@ -224,7 +224,7 @@ TEST_CASE("what does not exist is nothing, and an entity that does not exist is 
   CHECK_FALSE(*(*models)->get("model", "default", "none"));
   CHECK_FALSE(*(*models)->get("model", "default/smol", ""));
   CHECK_FALSE(*(*models)->get("model", "", "default/smol"));
-  CHECK((*models)->get("file", "default", "smol").error().code == ErrorCode::invalid);
+  CHECK((*models)->get("files", "default", "smol").error().code == ErrorCode::invalid);
   CHECK((*models)->list("nested", "default", "", 10).error().code == ErrorCode::invalid);
   CHECK(read_models_at(told.log, told.log.head().position + 1).error().field == "at");
   CHECK(everything(**read_models_at(told.log, 0)).empty());

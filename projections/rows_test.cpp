@@ -51,6 +51,19 @@ TEST_CASE("a fileset's row has its files in order and counts them") {
   CHECK(text(row, "version") == "5");
 }
 
+TEST_CASE("a fileset is read without its files, and a file without its fileset") {
+  Rows rows;
+  rows.told.workshop();
+  CHECK(text(rows.row("fileset_head", "rows"), "file_count") == "2");
+  CHECK(rows.row("fileset_head", "rows").find("files") == nullptr);
+  CHECK(text(rows.row("file", "rows/a/b.txt"), "path") == "a/b.txt");
+  CHECK_FALSE(rows.is_there("file", "rows/a"));
+  CHECK_FALSE(rows.is_there("fileset", "rows/a/b.txt"));
+  rows.told.must("rows", DeleteFileset{});
+  CHECK_FALSE(rows.is_there("file", "rows/a/b.txt"));
+  CHECK_FALSE(rows.is_there("fileset_head", "rows"));
+}
+
 TEST_CASE("a deleted fileset leaves nothing behind for the next of its name") {
   Rows rows;
   rows.told.workshop();
@@ -181,6 +194,32 @@ TEST_CASE("a deployment's row says where it is and what it has loaded") {
   CHECK(row.find("adapters")->array()->empty());
   rows.told.must("serve", DeleteDeployment{});
   CHECK_FALSE(rows.is_there("deployment", "serve"));
+}
+
+TEST_CASE("a deployment's row keeps its earlier versions, and the same status twice is once") {
+  Rows rows;
+  rows.told.workshop();
+  rows.told.must("serve", CreateDeployment{"smol", "", true, true, JsonText{R"({"config":"c","config_version":1})"}});
+  rows.told.must("serve", PostponeDeployment{"waits"});
+  rows.told.must("serve", ReviseDeployment{"smol", false, JsonText{R"({"config_version":2})"}});
+  rows.told.must("serve", PlaceDeployment{1, "bench", "first", "cpu"});
+  rows.told.must("serve", ReportReady{1, "http://h:1"});
+  rows.told.must("serve", FailDeployment{1, "crashed", "signal 9", true});
+  rows.told.must("serve", PlaceDeployment{2, "bench", "first", "cpu"});
+  rows.told.must("serve", ReportReady{2, "http://h:2"});
+  const auto row = rows.row("deployment", "serve");
+  CHECK(text(row, "number") == "2");
+  CHECK(text(row, "lora_enabled") == "false");
+  CHECK(text(row, "details") == R"({"config":"c","config_version":2})");
+  REQUIRE(row.find("versions")->array()->size() == 1);
+  const auto& before = row.find("versions")->array()->at(0);
+  CHECK(text(before, "number") == "1");
+  CHECK(text(before, "lora_enabled") == "true");
+  CHECK(text(before, "details") == R"({"config":"c","config_version":1})");
+  std::vector<std::string> statuses;
+  for (const auto& entry : *row.find("status_history")->array()) statuses.push_back(text(entry, "status"));
+  CHECK(statuses == std::vector<std::string>{"CREATED", "PENDING", "PENDING", "PENDING", "READY", "PENDING", "PENDING", "READY"});
+  CHECK(text(row, "ready_since") < text(row, "updated_at"));
 }
 
 TEST_CASE("a worker's row says whether it is there") {

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "actors/blobs/blob_reader.hpp"
+#include "actors/blobs/blob_writer.hpp"
 #include "actors/blobs/chunk_list.hpp"
 #include "actors/blobs/descriptor.hpp"
 #include "actors/blobs/digest.hpp"
@@ -47,21 +49,6 @@ Result<std::size_t> read_some(int descriptor, const fs::path& file, char* buffer
   }
 }
 
-// Exactly `length` bytes, or what is there up to the end.
-Result<std::string> read_at(int descriptor, const fs::path& file, std::int64_t offset, std::int64_t length) {
-  std::string bytes(static_cast<std::size_t>(length), '\0');
-  std::size_t filled = 0;
-  while (filled < bytes.size()) {
-    const auto got = ::pread(descriptor, bytes.data() + filled, bytes.size() - filled, offset + static_cast<off_t>(filled));
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return file_error(file, errno);
-    if (got == 0) break;
-    filled += static_cast<std::size_t>(got);
-  }
-  bytes.resize(filled);
-  return bytes;
-}
-
 // The digests of what is on disk now.
 Result<ChunkList> digest_file(const fs::path& file) {
   std::int64_t size = 0;
@@ -78,14 +65,16 @@ Result<ChunkList> digest_file(const fs::path& file) {
   return digest.finish();
 }
 
-// The chunks of a blob that is there. A lost or damaged list is made again, if the blob itself is what it should be.
-Result<ChunkList> chunks_of(const std::string& digest, const fs::path& blob) {
-  if (auto text = read_text(chunks_path(blob), chunk_list_bytes_max))
-    if (auto chunks = decode_chunks(*text); chunks && chunks->blob == digest) return chunks;
-  auto now = digest_file(blob);
+// The chunks of a blob that is there. A blob of one chunk needs no list: its own digest is the chunk's. A lost or damaged list is made
+// again, if the blob itself is what it should be.
+Result<ChunkList> chunks_of(const Blob& blob, const fs::path& file) {
+  if (auto text = read_text(chunks_path(file), chunk_list_bytes_max))
+    if (auto chunks = decode_chunks(*text); chunks && chunks->blob == blob.digest) return chunks;
+  if (blob.size <= chunk_bytes) return ChunkList{blob.digest, blob.size, blob.size == 0 ? std::vector<std::string>() : std::vector{blob.digest}};
+  auto now = digest_file(file);
   if (!now) return now.error();
-  if (now->blob != digest) return Error{ErrorCode::corrupt, short_name(digest) + " is damaged: store the file again", {}};
-  if (auto written = write_file_durably(chunks_path(blob), encode(*now), 0444); !written) return written.error();
+  if (now->blob != blob.digest) return Error{ErrorCode::corrupt, short_name(blob.digest) + " is damaged: store the file again", {}};
+  if (auto written = write_file_durably(chunks_path(file), encode(*now), 0444); !written) return written.error();
   return now;
 }
 
@@ -118,25 +107,23 @@ Result<Blob> BlobStore::put(const std::function<Result<std::size_t>(char* buffer
                             const std::string& expected_digest, std::int64_t bytes_max) const {
   if (!expected_digest.empty() && !is_digest(expected_digest))
     return invalid("a digest has 64 lower-case hexadecimal digits", "digest");
-  auto incoming = IncomingFile::create(directory_ / "incoming");
-  if (!incoming) return incoming.error();
-  ChunkedDigest digests;
+  auto writing = writer();
+  if (!writing) return writing.error();
   std::string buffer(1 << 20, '\0');
-  std::int64_t size = 0;
   while (true) {
     const auto got = read(buffer.data(), buffer.size());
     if (!got) return got.error();
-    if (*got == 0) break;
-    size += static_cast<std::int64_t>(*got);
-    if (size > bytes_max)
+    if (*got == 0) return writing->finish(expected_digest);
+    if (static_cast<std::int64_t>(*got) > bytes_max - writing->size())
       return Error{ErrorCode::limit, "the file has more than the " + std::to_string(bytes_max) + " bytes that it may have", {}};
-    digests.update({buffer.data(), *got});
-    if (auto written = incoming->write({buffer.data(), *got}); !written) return written.error();
+    if (auto written = writing->write({buffer.data(), *got}); !written) return written.error();
   }
-  const auto chunks = digests.finish();
-  if (!expected_digest.empty() && chunks.blob != expected_digest)
-    return invalid("the bytes have the digest " + chunks.blob + ", not " + expected_digest + ": send the file again", "digest");
-  return keep(std::move(*incoming), chunks);
+}
+
+Result<BlobWriter> BlobStore::writer() const {
+  auto incoming = IncomingFile::create(directory_ / "incoming");
+  if (!incoming) return incoming.error();
+  return BlobWriter(*this, std::move(*incoming));
 }
 
 Result<Blob> BlobStore::keep(IncomingFile incoming, const ChunkList& chunks) const {
@@ -151,7 +138,8 @@ Result<Blob> BlobStore::keep(IncomingFile incoming, const ChunkList& chunks) con
   }
   if (error) return file_error(target.parent_path(), error.value());
   // The list first: the blob's own name is the moment when it is there.
-  if (auto written = write_file_durably(chunks_path(target), encode(chunks), 0444); !written) return written.error();
+  if (chunks.size > chunk_bytes)
+    if (auto written = write_file_durably(chunks_path(target), encode(chunks), 0444); !written) return written.error();
   if (auto published = incoming.publish(target); !published) return published.error();
   return blob;
 }
@@ -168,33 +156,29 @@ Result<std::optional<Blob>> BlobStore::find(const std::string& digest) const {
   return std::optional(Blob{digest, status.st_size});
 }
 
-Result<std::string> BlobStore::read(const std::string& digest, std::int64_t offset, std::size_t length) const {
+Result<BlobReader> BlobStore::reader(const std::string& digest) const {
   const auto found = find(digest);
   if (!found) return found.error();
   if (!*found) return Error{ErrorCode::not_found, short_name(digest) + " is not stored here", {}};
   const auto path = path_of(digest);
-  const auto chunks = chunks_of(digest, path);
+  auto chunks = chunks_of(**found, path);
   if (!chunks) return chunks.error();
-  if (offset < 0 || offset > chunks->size)
-    return invalid("byte " + std::to_string(offset) + " is outside of the file, which has " + std::to_string(chunks->size), "offset");
-
   std::int64_t size = 0;
   auto opened = open_regular(path, &size);
   if (!opened) return opened.error();
-  const auto left = chunks->size - offset;
-  const auto end = offset + (length > static_cast<std::uint64_t>(left) ? left : static_cast<std::int64_t>(length));
+  return BlobReader(path, std::move(*opened), std::move(*chunks));
+}
+
+Result<std::string> BlobStore::read(const std::string& digest, std::int64_t offset, std::size_t length) const {
+  auto reading = reader(digest);
+  if (!reading) return reading.error();
   std::string bytes;
-  bytes.reserve(static_cast<std::size_t>(end - offset));
-  for (auto chunk = offset / chunk_bytes; chunk * chunk_bytes < end; ++chunk) {
-    const auto begin = chunk * chunk_bytes;
-    const auto part = read_at(opened->get(), path, begin, std::min(chunk_bytes, chunks->size - begin));
-    if (!part) return part.error();
-    if (sha256_hex(*part) != chunks->digests[static_cast<std::size_t>(chunk)]) return corrupt_blob(digest, chunk);
-    const auto from = std::max<std::int64_t>(0, offset - begin);
-    const auto until = std::min<std::int64_t>(static_cast<std::int64_t>(part->size()), end - begin);
-    bytes.append(*part, static_cast<std::size_t>(from), static_cast<std::size_t>(until - from));
+  while (true) {
+    const auto piece = reading->read(offset + static_cast<std::int64_t>(bytes.size()), length - bytes.size());
+    if (!piece) return piece.error();
+    if (piece->empty()) return bytes;
+    bytes.append(*piece);
   }
-  return bytes;
 }
 
 Result<void> BlobStore::verify(const std::string& digest) const {

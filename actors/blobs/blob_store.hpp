@@ -15,6 +15,8 @@
 
 namespace luthier::blobs {
 
+class BlobReader;
+class BlobWriter;
 class IncomingFile;
 struct ChunkList;
 
@@ -34,10 +36,15 @@ class BlobStore {
   Result<Blob> put(const std::function<Result<std::size_t>(char* buffer, std::size_t size)>& read,
                    const std::string& expected_digest, std::int64_t bytes_max) const;
 
+  // The same in pieces, over as long as it takes.
+  Result<BlobWriter> writer() const;
+
   Result<std::optional<Blob>> find(const std::string& digest) const;  // invalid: not a digest
   std::filesystem::path path_of(const std::string& digest) const;
   // Reads [offset, offset + length), verified by the chunks' digests; corrupt names the blob and the chunk.
   Result<std::string> read(const std::string& digest, std::int64_t offset, std::size_t length) const;
+  // For many reads of one blob. not_found: it is not stored here.
+  Result<BlobReader> reader(const std::string& digest) const;
   Result<void> verify(const std::string& digest) const;
 
   // Makes `directory` hold exactly these files as hard links (copies across devices). Paths are checked: nothing escapes
@@ -45,6 +52,7 @@ class BlobStore {
   Result<void> materialise(const std::vector<events::File>& files, const std::filesystem::path& directory) const;
 
  private:
+  friend class BlobWriter;
   explicit BlobStore(std::filesystem::path directory) : directory_(std::move(directory)) {}
   Result<Blob> keep(IncomingFile incoming, const ChunkList& chunks) const;
   std::filesystem::path directory_;

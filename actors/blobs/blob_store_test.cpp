@@ -10,6 +10,8 @@
 #include <fstream>
 #include <iterator>
 
+#include "actors/blobs/blob_reader.hpp"
+#include "actors/blobs/blob_writer.hpp"
 #include "actors/blobs/chunk_list.hpp"
 #include "actors/blobs/digest.hpp"
 #include "events/base/sha256.hpp"
@@ -126,7 +128,7 @@ TEST_CASE("a file that is too long, or whose reading fails, leaves nothing behin
       {}, 1 << 20);
   CHECK(failed.error().message == "the network is gone");
   CHECK(files_below(place.path / "blobs" / "incoming") == 0);
-  CHECK(files_below(place.path) == 2);
+  CHECK(files_below(place.path) == 1);
 }
 
 TEST_CASE("a writer that was killed leaves nothing that can be seen, and its rest is removed") {
@@ -200,6 +202,51 @@ TEST_CASE("a flipped bit is found where it is read, and its chunk is named") {
 
   REQUIRE(put(store, bytes));  // storing it again mends it
   CHECK(store.verify(blob.digest));
+}
+
+TEST_CASE("a blob of one chunk needs no list, and damage is found in it all the same") {
+  const Place place;
+  const auto store = place.store();
+  const auto bytes = pattern(chunk_bytes);
+  const auto blob = *put(store, bytes);
+  CHECK(files_below(place.path) == 1);
+  write_over(store.path_of(blob.digest), 5, "damage");
+  CHECK(store.read(blob.digest, 100, 1).error().message.find("chunk 0") != std::string::npos);
+}
+
+TEST_CASE("a blob is written and read in pieces of any length") {
+  const Place place;
+  const auto store = place.store();
+  const auto bytes = pattern(2 * chunk_bytes + 77);
+  auto writer = *store.writer();
+  for (std::size_t at = 0, size = 1; at < bytes.size(); at += size, size = size * 3 + 1) REQUIRE(writer.write(std::string_view(bytes).substr(at, size)));
+  CHECK(writer.size() == static_cast<std::int64_t>(bytes.size()));
+  const auto blob = *writer.finish();
+  CHECK(blob.digest == sha256_hex(bytes));
+  auto reading = *store.reader(blob.digest);
+  CHECK(reading.size() == blob.size);
+  std::string all;
+  while (true) {
+    const auto piece = reading.read(static_cast<std::int64_t>(all.size()), 1'000'000);
+    REQUIRE(piece);
+    if (piece->empty()) break;
+    all += *piece;
+  }
+  CHECK(all == bytes);
+  CHECK(*reading.read(5, 3) == bytes.substr(5, 3));
+  CHECK_FALSE(reading.read(blob.size + 1, 1));
+  CHECK_FALSE(store.reader(std::string(64, '0')));
+}
+
+TEST_CASE("a blob that is given up leaves nothing behind") {
+  const Place place;
+  const auto store = place.store();
+  {
+    auto writer = *store.writer();
+    REQUIRE(writer.write("half"));
+    CHECK(files_below(place.path) == 1);
+  }
+  CHECK(files_below(place.path) == 0);
 }
 
 TEST_CASE("a truncated blob is found") {

@@ -50,23 +50,27 @@ Result<ChunkList> decode_chunks(std::string_view text) {
   return chunks;
 }
 
+// The digest of the whole is that of the first chunk as far as that goes, so only what follows is digested twice.
 void ChunkedDigest::update(std::string_view bytes) {
-  whole_.update(bytes);
   while (!bytes.empty()) {
     const auto part = bytes.substr(0, static_cast<std::size_t>(chunk_bytes - in_chunk_));
-    chunk_.update(part);
+    whole_.update(part);
+    if (!chunks_.digests.empty()) chunk_.update(part);
     in_chunk_ += static_cast<std::int64_t>(part.size());
     chunks_.size += static_cast<std::int64_t>(part.size());
     bytes.remove_prefix(part.size());
-    if (in_chunk_ < chunk_bytes) continue;
-    chunks_.digests.push_back(chunk_.hex());
-    chunk_ = Sha256();
-    in_chunk_ = 0;
+    if (in_chunk_ == chunk_bytes) end_chunk();
   }
 }
 
+void ChunkedDigest::end_chunk() {
+  chunks_.digests.push_back(chunks_.digests.empty() ? whole_.hex() : chunk_.hex());
+  chunk_ = Sha256();
+  in_chunk_ = 0;
+}
+
 ChunkList ChunkedDigest::finish() {
-  if (in_chunk_ > 0) chunks_.digests.push_back(chunk_.hex());
+  if (in_chunk_ > 0) end_chunk();
   chunks_.blob = whole_.hex();
   return std::move(chunks_);
 }

@@ -1,5 +1,5 @@
 // The digests of a blob's 4 MiB chunks, so that a part of a big blob is verified without reading all of it. Stored beside
-// the blob as text: a line "luthier chunks 1 DIGEST SIZE", a line for each chunk, and a line with the digest of all before.
+// a blob of more than one chunk as text: a line "luthier chunks 1 DIGEST SIZE", a line for each chunk, and a line with the digest of all before.
 #pragma once
 
 #include <cstdint>
@@ -30,6 +30,7 @@ class ChunkedDigest {
   ChunkList finish();
 
  private:
+  void end_chunk();
   Sha256 whole_, chunk_;
   std::int64_t in_chunk_ = 0;
   ChunkList chunks_;

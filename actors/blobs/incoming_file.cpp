@@ -11,6 +11,11 @@
 
 namespace luthier::blobs {
 namespace fs = std::filesystem;
+namespace {
+
+constexpr std::int64_t begin_bytes = 16 << 20;
+
+}  // namespace
 
 Result<IncomingFile> IncomingFile::create(const fs::path& directory) {
   static std::atomic<unsigned> counter{0};
@@ -39,6 +44,12 @@ Result<void> IncomingFile::write(std::string_view bytes) {
     if (put < 0 && errno == EINTR) continue;
     if (put < 0) return file_error(path_, errno);
     bytes.remove_prefix(static_cast<std::size_t>(put));
+    written_ += put;
+  }
+  // The disk begins with what has come, so that the sync at the end has little left to wait for.
+  if (written_ - begun_ >= begin_bytes) {
+    ::sync_file_range(file_.get(), begun_, written_ - begun_, SYNC_FILE_RANGE_WRITE);
+    begun_ = written_;
   }
   return {};
 }

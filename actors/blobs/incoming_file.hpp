@@ -2,6 +2,7 @@
 // dead one left behind can be told from what another process is writing now, and removed.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <string_view>
 
@@ -23,6 +24,7 @@ class IncomingFile {
   IncomingFile(std::filesystem::path path, Descriptor file) : path_(std::move(path)), file_(std::move(file)) {}
   std::filesystem::path path_;  // empty: published
   Descriptor file_;
+  std::int64_t written_ = 0, begun_ = 0;  // bytes; those that the disk has been told to write
 };
 
 void remove_abandoned(const std::filesystem::path& directory);

@@ -49,6 +49,7 @@ void add_everything(CLI::App& app, Context& context) {
   add_node(app, context);
   add_workers(app, context);
   add_workspaces(app, context);
+  add_tokens(app, context);
   add_filesets(app, context);
   add_files(app, context);
   add_models(app, context);

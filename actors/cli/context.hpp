@@ -82,6 +82,7 @@ void add_status(CLI::App& app, Context& context);
 void add_doctor(CLI::App& app, Context& context);
 void add_evaluate(CLI::App& app, Context& context);
 void add_node(CLI::App& app, Context& context);
+void add_tokens(CLI::App& app, Context& context);
 void add_text(CLI::App& app, Context& context);
 void add_engine(CLI::App& app, Context& context);
 void add_asyncapi(CLI::App& app, Context& context);

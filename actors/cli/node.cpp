@@ -11,7 +11,8 @@ namespace {
 
 struct NodeOptions {
   std::string config_file, listen, controllers, nats_server, worker_name;
-  bool no_worker = false;
+  bool no_worker = false, auth = false, allow_open = false;
+  std::string tls_certificate, tls_key;
 };
 
 // The file's values, replaced by what the command line says.
@@ -30,6 +31,10 @@ Result<config::Config> config_of(const Context& context, const NodeOptions& opti
   if (!options.nats_server.empty()) config.nats.server_binary = options.nats_server;
   if (!options.worker_name.empty()) config.worker.name = options.worker_name;
   if (options.no_worker) config.worker.enabled = false;
+  if (options.auth) config.auth.enabled = true;
+  if (options.allow_open) config.auth.allow_open = true;
+  if (!options.tls_certificate.empty()) config.tls.certificate = options.tls_certificate;
+  if (!options.tls_key.empty()) config.tls.key = options.tls_key;
   if (!context.nats_url.empty()) config.nats.url = context.nats_url;
   if (!context.creds.empty()) config.nats.credentials = context.creds;
   return config;
@@ -43,6 +48,10 @@ std::shared_ptr<NodeOptions> add_options(CLI::App& verb) {
       ->check(CLI::IsMember({"on", "off"}));
   verb.add_option("--worker-name", options->worker_name, "The name of the worker of this machine (default: local)");
   verb.add_flag("--no-worker", options->no_worker, "Start no worker on this machine");
+  verb.add_flag("--auth", options->auth, "Ask every HTTP caller for a token (see luthier token create)");
+  verb.add_flag("--allow-open", options->allow_open, "Listen beyond loopback without --auth: whoever reaches the port may do everything");
+  verb.add_option("--tls-certificate", options->tls_certificate, "PEM file: HTTPS instead of HTTP");
+  verb.add_option("--tls-key", options->tls_key, "PEM file of the certificate's key");
   return options;
 }
 
@@ -56,7 +65,7 @@ void add_node(CLI::App& app, Context& context) {
     const auto config = config_of(context, *up_options, up);
     context.exit_code = config ? node::run_node(*config, *context.out, *context.err) : context.fail(config.error());
   });
-  add_examples(up, {"luthier up", "luthier up --data /var/lib/luthier --listen 0.0.0.0:8080"});
+  add_examples(up, {"luthier up", "luthier up --data /var/lib/luthier --listen 0.0.0.0:8080 --auth"});
 
   auto& serve = *app.add_subcommand("serve", "Start the control plane on a NATS server that is there: --nats URL --creds FILE");
   const auto serve_options = add_options(serve);

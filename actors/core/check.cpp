@@ -71,7 +71,8 @@ Result<CheckContext> gather_job(const World& world, const Request& request, cons
 bool needs_check(const Command& command) {
   if (const auto* create = std::get_if<CreateFileset>(&command)) return !create->files.empty();
   if (const auto* update = std::get_if<UpdateAdapter>(&command)) return update->fileset.has_value();
-  return std::holds_alternative<PutFile>(command) || std::holds_alternative<CreateAdapter>(command) ||
+  if (const auto* update = std::get_if<UpdateSecret>(&command)) return update->box.has_value();
+  return std::holds_alternative<CreateSecret>(command) || std::holds_alternative<PutFile>(command) || std::holds_alternative<CreateAdapter>(command) ||
          std::holds_alternative<StartJob>(command);
 }
 

@@ -10,6 +10,7 @@
 #include "actors/core/log_actor.hpp"
 #include "actors/core/messages.hpp"
 #include "actors/core/planner_actor.hpp"
+#include "actors/core/preparer_actor.hpp"
 #include "actors/core/projector_actor.hpp"
 #include "actors/core/publisher_actor.hpp"
 #include "actors/core/query_actor.hpp"
@@ -50,11 +51,14 @@ std::vector<Child> children_of(caf::actor_system& system, const Doors& doors, co
       {"log", [actor = truth.log] { return actor; }, true},
       {"checker", [actor = truth.checker] { return actor; }, true},
       {"entity", [actor = truth.entity] { return actor; }, true},
-      {"projector", blocking(projector_actor, doors.projections, log, truth.log), false},
+      {"projector", blocking(projector_actor, doors.projections, log, truth.log, signals.on_projected), false},
       {"query", blocking(query_actor, doors.bus, doors.projections, log, std::shared_ptr<const WaitingReasons>(waiting), settings), false},
       {"publisher", blocking(publisher_actor, doors.bus, log, truth.log, signals.warn, settings), false},
       {"inspector", blocking(inspector_actor, doors.checker, log, truth.log, truth.entity, settings), false},
   };
+  if (doors.preparer)
+    children.push_back({"preparer", blocking(preparer_actor, doors.preparer, log, truth.log, truth.entity, settings), false});
+  children.push_back({"janitor", blocking(planner_actor, doors.bus, log, truth.log, truth.entity, Plan(plan_workspaces), settings), false});
   if (settings.controllers) {
     children.push_back({"fleet", blocking(fleet_actor, doors.bus, log, truth.log, truth.entity, settings), false});
     children.push_back({"jobs", blocking(planner_actor, doors.bus, log, truth.log, truth.entity, job_manager, settings), false});

@@ -22,17 +22,22 @@ class Projections;
 
 namespace luthier::core {
 
+struct Commit;
+class JobPreparer;
+
 struct Doors {  // all outlive the control plane
   log::EventLog* log = nullptr;
   projections::Projections* projections = nullptr;
   bus::Bus* bus = nullptr;
   const Clock* clock = nullptr;
   Checker* checker = nullptr;
+  JobPreparer* preparer = nullptr;  // null: submitted jobs are not prepared
 };
 
 struct Signals {  // called from actor threads; they must not block
   std::function<void(std::string)> warn;
   std::function<void(std::string)> on_fatal;  // the node must end: its next start reads everything from disk
+  std::function<void(const Commit&)> on_projected = nullptr;  // these events are in the rows of the read models now
 };
 
 class ControlPlane {

@@ -23,6 +23,7 @@ bool is_transient(ErrorCode code) {
       return true;
     case ErrorCode::invalid:
     case ErrorCode::not_found:
+    case ErrorCode::forbidden:
     case ErrorCode::conflict:
     case ErrorCode::limit:
     case ErrorCode::out_of_memory:

@@ -49,8 +49,8 @@ void add_adapters(const World& world, const DeploymentState& deployment, const M
   for (const auto& [served, state] : deployment.adapters) {
     if (state.phase == ServedAdapter::Phase::unloading || state.phase == ServedAdapter::Phase::failed) continue;
     for (const auto& [name, adapter] : model.adapters)
-      if (served_name(model.workspace, name) == served && adapter.key() == state.key)
-        task.adapters.push_back({served, state.key, files_of(world, adapter.fileset, adapter.fileset_id, model.workspace)});
+      if (served_name(adapter.workspace, adapter.name) == served && adapter.key() == state.key)
+        task.adapters.push_back({served, state.key, files_of(world, adapter.fileset, adapter.fileset_id, adapter.workspace)});
   }
 }
 

@@ -48,4 +48,7 @@ std::map<std::string, std::string> why_waiting(const View& view);  // of all tha
 // The reconciler: deployments are placed and replaced; adapters that are enabled get loaded, others unloaded.
 std::vector<events::Request> plan_deployments(const View& view, Backoff& backoff);
 
+// Workspaces that are to be deleted with all they have are emptied, piece by piece.
+std::vector<events::Request> plan_workspaces(const View& view, Backoff& backoff);
+
 }  // namespace luthier::core

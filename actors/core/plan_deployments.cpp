@@ -2,6 +2,7 @@
 
 #include "actors/core/plan.hpp"
 #include "events/job/attempt.hpp"
+#include "events/world/rules.hpp"
 
 namespace luthier::core {
 namespace {
@@ -16,6 +17,35 @@ Request about(const View& view, const DeploymentState& deployment, const std::st
                      std::move(command));
 }
 
+const ModelState* model_of(const World& world, const DeploymentState& deployment) {
+  const auto name = parse_reference(deployment.model, deployment.workspace);
+  const auto found = name ? world.models.find(*name) : world.models.end();
+  return found == world.models.end() ? nullptr : &found->second;
+}
+
+// What its users see while it is not placed, once.
+void postpone(const View& view, const DeploymentState& deployment, const std::string& reason, std::vector<Request>& plan) {
+  if (deployment.waits_for != reason) plan.push_back(about(view, deployment, "postpone", PostponeDeployment{reason, false}));
+}
+
+// True: its checkpoint is there and has been read.
+bool prepare(const View& view, const DeploymentState& deployment, std::vector<Request>& plan) {
+  const ModelState* model = model_of(view.world, deployment);
+  if (!model) return postpone(view, deployment, "waits for model " + deployment.model + ", which does not exist", plan), false;
+  if (deployment.model_id.empty()) return plan.push_back(about(view, deployment, "resolve", ResolveDeployment{})), false;
+  if (model->id != deployment.model_id) {
+    postpone(view, deployment, "model " + deployment.model + " was deleted and made again: make a new version of this deployment", plan);
+    return false;
+  }
+  if (model->spec_fileset_version > 0 && model->spec_error.empty()) return true;
+  const auto analysed = check_analysed(view.world, *model);
+  if (!model->spec_error.empty() && !analysed && analysed.error().code == ErrorCode::invalid)
+    plan.push_back(about(view, deployment, "give-up", PostponeDeployment{analysed.error().message, true}));
+  else
+    postpone(view, deployment, "waits: " + (analysed ? "model " + deployment.model + " is not analysed yet" : analysed.error().message), plan);
+  return false;
+}
+
 // Serving shares a device; the worker with the fewest deployments takes the next one.
 void place(const View& view, const DeploymentState& deployment, std::vector<Request>& plan) {
   const WorkerState* best = nullptr;
@@ -26,9 +56,9 @@ void place(const View& view, const DeploymentState& deployment, std::vector<Requ
     for (const auto& [key, other] : view.world.deployments) load += other.worker == name ? 1 : 0;
     if (!best || load < best_load) best = &worker, best_load = load;
   }
-  if (best)
-    plan.push_back(about(view, deployment, "place",
-                         PlaceDeployment{deployment.attempt + 1, best->name, best->incarnation, best->devices.front().id}));
+  if (!best) return postpone(view, deployment, "waits for a worker that can take it", plan);
+  plan.push_back(about(view, deployment, "place",
+                       PlaceDeployment{deployment.attempt + 1, best->name, best->incarnation, best->devices.front().id}));
 }
 
 void follow_end(const View& view, const DeploymentState& deployment, const TaskReport& report, std::vector<Request>& plan) {
@@ -46,8 +76,8 @@ std::map<std::string, const AdapterState*> wanted_adapters(const World& world, c
   const auto name = parse_reference(deployment.model, deployment.workspace);
   const auto model = name ? world.models.find(*name) : world.models.end();
   if (!deployment.lora_enabled || model == world.models.end()) return wanted;
-  for (const auto& [adapter_name, adapter] : model->second.adapters)
-    if (adapter.enabled) wanted[served_name(model->second.workspace, adapter_name)] = &adapter;
+  for (const auto& [key, adapter] : model->second.adapters)
+    if (adapter.enabled) wanted[served_name(adapter.workspace, adapter.name)] = &adapter;
   return wanted;
 }
 
@@ -115,12 +145,14 @@ std::vector<Request> plan_deployments(const View& view, Backoff& backoff) {
   for (const auto& [name, deployment] : view.world.deployments) {
     switch (deployment.phase) {
       case DeploymentPhase::pending:
+        if (!deployment.set_status.empty()) break;  // a client moves it by hand
+        if (!prepare(view, deployment, plan)) break;
         if (backoff.allows(deployment.id, deployment.attempts_failed, view.now, view.settings)) place(view, deployment, plan);
         break;
       case DeploymentPhase::placed:
       case DeploymentPhase::ready:
       case DeploymentPhase::deleting:
-        follow(view, deployment, backoff, plan);
+        if (!deployment.worker.empty()) follow(view, deployment, backoff, plan);
         break;
       case DeploymentPhase::failed:
         backoff.forget(deployment.id);

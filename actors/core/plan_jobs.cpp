@@ -4,6 +4,7 @@
 #include "actors/core/plan.hpp"
 #include "actors/worker/doors.hpp"
 #include "events/job/attempt.hpp"
+#include "events/json/value.hpp"
 
 namespace luthier::core {
 namespace {
@@ -56,6 +57,22 @@ std::set<DeviceName> devices_in_use(const World& world) {
   return used;
 }
 
+// How many devices the job was asked for with. One of them trains; but a job for eight does not start where there is one.
+std::int64_t devices_wanted(const JobState& job) {
+  if (job.details.text.find("\"devices\"") == std::string::npos) return 1;
+  const auto details = json::parse(job.details.text);
+  const auto* member = details ? details->find("devices") : nullptr;
+  const auto* wanted = member ? std::get_if<std::int64_t>(&member->held) : nullptr;
+  return wanted ? std::max<std::int64_t>(1, *wanted) : 1;
+}
+
+std::int64_t devices_there(const View& view) {
+  std::int64_t count = 0;
+  for (const auto& [name, worker] : view.world.workers)
+    if (!worker.draining && view.fleet.is_live(worker, view.now, view.settings.lease)) count += static_cast<std::int64_t>(worker.devices.size());
+  return count;
+}
+
 struct Place {
   const WorkerState* worker = nullptr;
   const Device* device = nullptr;
@@ -84,6 +101,7 @@ void place_queued(const View& view, Backoff& backoff, std::vector<Request>& plan
   auto used = devices_in_use(view.world);
   for (const auto* job : queued_in_order(view.world)) {
     if (!backoff.allows(job->id, job->attempts_failed, view.now, view.settings)) continue;
+    if (const auto wanted = devices_wanted(*job); wanted > 1 && wanted > devices_there(view)) continue;
     const auto place = find_place(view, *job, used);
     if (!place.worker) continue;
     used.insert({place.worker->name, place.device->id});
@@ -129,6 +147,8 @@ std::string why_waiting(const View& view, const JobState& job) {
     for (const auto& device : worker.devices) any_large_enough |= device.memory_bytes >= job.inputs.memory_bytes;
   }
   if (!any_live) return "no worker is there";
+  if (const auto wanted = devices_wanted(job), there = devices_there(view); wanted > there)
+    return "it asks for " + std::to_string(wanted) + " devices, and " + std::to_string(there) + (there == 1 ? " is" : " are") + " there";
   if (!any_large_enough) return "no device has the " + std::to_string(job.inputs.memory_bytes) + " bytes that it needs";
   if (find_place(view, job, devices_in_use(view.world)).worker) return "";
   return "every device that is large enough has another job";

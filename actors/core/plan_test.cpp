@@ -167,3 +167,61 @@ TEST_CASE("a worker's tasks are all that is placed on it, with the stop that was
   CHECK(b.job("one").phase == JobPhase::cancelled);
   CHECK(tasks_of(b.world, "east").empty());
 }
+
+TEST_CASE("a deployment that cannot be placed says what it waits for, once, and goes on when that has come") {
+  WorldBuilder b;
+  b.has_model();
+  CreateDeployment create;
+  create.model = "later";
+  create.waits = true;
+  b.does("deployment", "serve", create);
+  REQUIRE(b.rests());
+  CHECK(b.deployment("serve").waits_for == "waits for model later, which does not exist");
+  CHECK(b.deployments().empty());
+
+  b.does("model", "later", CreateModel{"smol-files", "", ""});
+  REQUIRE(b.rests());
+  CHECK(b.deployment("serve").waits_for == "waits: model default/later is not analysed yet; wait until it has a spec");
+  const auto& fileset = b.world.filesets.at({"default", "smol-files"});
+  b.does("model", "later", FillModelSpec{fileset.id, fileset.content_version, {R"({"family":"llama"})"}, ""});
+  REQUIRE(b.rests());
+  CHECK(b.deployment("serve").waits_for == "waits for a worker that can take it");
+  b.has_worker("east");
+  REQUIRE(b.rests());
+  CHECK(b.deployment("serve").phase == DeploymentPhase::placed);
+  CHECK(b.deployment("serve").waits_for.empty());
+}
+
+TEST_CASE("a deployment of a model that cannot be read fails with the reason") {
+  WorldBuilder b;
+  b.has_model();
+  b.has_worker("east");
+  b.does("model", "broken", CreateModel{"smol-files", "", ""});
+  const auto& fileset = b.world.filesets.at({"default", "smol-files"});
+  b.does("model", "broken", FillModelSpec{fileset.id, fileset.content_version, {}, "no config.json"});
+  CreateDeployment create;
+  create.model = "broken";
+  create.waits = true;
+  b.does("deployment", "serve", create);
+  REQUIRE(b.rests());
+  CHECK(b.deployment("serve").phase == DeploymentPhase::failed);
+  CHECK(b.deployment("serve").reason.find("no config.json") != std::string::npos);
+}
+
+TEST_CASE("a new version of a deployment is placed once the old one has lost its place") {
+  WorldBuilder b;
+  b.has_model();
+  b.has_worker("east");
+  b.does("deployment", "serve", CreateDeployment{"smol", "", true});
+  REQUIRE(b.rests());
+  auto running = report(TaskKind::serve, b.deployment("serve").id, 1, State::running);
+  running.endpoint = "http://h:1";
+  b.hears("east", {running});
+  REQUIRE(b.rests());
+  CHECK(b.deployment("serve").phase == DeploymentPhase::ready);
+  b.does("deployment", "serve", ReviseDeployment{"smol", false, {}});
+  REQUIRE(b.rests());
+  CHECK(b.deployment("serve").attempt == 2);
+  CHECK(b.deployment("serve").phase == DeploymentPhase::placed);
+  CHECK(tasks_of(b.world, "east").size() == 1);
+}

@@ -9,7 +9,7 @@
 namespace luthier::core {
 
 caf::behavior projector_actor(caf::event_based_actor* self, projections::Projections* projections, const log::EventLog* log,
-                              caf::actor log_actor) {
+                              caf::actor log_actor, std::function<void(const Commit&)> on_projected) {
   if (auto caught_up = projections->catch_up(*log); !caught_up) {
     quit_with(self, caught_up.error());
     return {};
@@ -21,7 +21,8 @@ caf::behavior projector_actor(caf::event_based_actor* self, projections::Project
     std::size_t first = 0;
     while (first < commit.records.size() && commit.records[first].position <= projections->position()) ++first;
     const auto applied = projections->apply(std::span(commit.records).subspan(first), std::span(commit.facts).subspan(first));
-    if (!applied) quit_with(self, applied.error());
+    if (!applied) return quit_with(self, applied.error());
+    if (on_projected) on_projected(commit);
   }};
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <caf/fwd.hpp>
+#include <functional>
 
 #include "events/log/event_log.hpp"
 
@@ -11,7 +12,10 @@ class Projections;
 
 namespace luthier::core {
 
+struct Commit;
+
+// `on_projected` is called after each commit, once its rows can be read; absent: nobody asks.
 caf::behavior projector_actor(caf::event_based_actor* self, projections::Projections* projections, const log::EventLog* log,
-                              caf::actor log_actor);
+                              caf::actor log_actor, std::function<void(const Commit&)> on_projected);
 
 }  // namespace luthier::core

@@ -54,6 +54,7 @@ std::optional<Route> Gateway::Parts::find(const std::string& path) const {
 void Gateway::Parts::handle(Exchange& exchange) const {
   const auto& request = exchange.request;
   const auto route = find(request.path);
+  if (!route && doors.others && doors.others(exchange)) return;
   if (!route)
     return exchange.answer(404, "application/json", error_body(404, "there is no " + request.method + " " + request.path.substr(0, 200), {}, "not_found"));
   if (std::find(route->methods.begin(), route->methods.end(), request.method) == route->methods.end()) {
@@ -83,6 +84,12 @@ Gateway::Gateway(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 Gateway::~Gateway() { stop(); }
 void Gateway::stop() { parts_->server->stop(); }
 int Gateway::port() const { return parts_->server->port(); }
-std::string Gateway::url() const { return "http://" + parts_->options.host + ":" + std::to_string(port()); }
+
+std::string Gateway::url() const {
+  const auto& host = parts_->options.host;
+  const bool needs_brackets = host.find(':') != std::string::npos && host.front() != '[';
+  const std::string scheme = parts_->options.tls_certificate_file.empty() ? "http://" : "https://";
+  return scheme + (needs_brackets ? "[" + host + "]" : host) + ":" + std::to_string(port());
+}
 
 }  // namespace luthier::gateway

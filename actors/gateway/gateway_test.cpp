@@ -328,9 +328,11 @@ TEST_CASE("more connections than there may be are refused, not left waiting") {
   }));
 }
 
-TEST_CASE("stopping breaks off what runs, at once") {
+TEST_CASE("stopping without a time to drain breaks off what runs, at once") {
   const Upstream upstream([](Peer& peer) { peer.wait_for_end(5000); });
-  const auto gateway = start(doors_to(upstream.endpoint()));
+  GatewayOptions options;
+  options.drain = 0ms;
+  const auto gateway = start(doors_to(upstream.endpoint()), options);
   auto client = connect_to(gateway->port());
   client.send(post(smol_request));
   auto idle = connect_to(gateway->port());

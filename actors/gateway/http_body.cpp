@@ -1,13 +1,17 @@
 #include "actors/gateway/http_body.hpp"
 
 #include <algorithm>
-#include <charconv>
 
 namespace luthier::gateway {
 namespace {
 
-constexpr std::size_t chunk_line_bytes_max = 256;
-constexpr int trailer_lines_max = 32;
+using std::chrono::milliseconds;
+using Clock = std::chrono::steady_clock;
+
+constexpr std::size_t chunk_line_bytes_max = 8 << 10;  // and of all trailers together
+constexpr std::size_t chunk_read_bytes = 64 << 10;
+constexpr std::int64_t skip_bytes_max = 64 << 10;
+constexpr milliseconds skip_time{100};
 
 Error cut_off() { return {ErrorCode::unavailable, "the body ended too early", {}}; }
 
@@ -18,75 +22,64 @@ HttpBody::HttpBody(HttpSocket& socket, const BodyLength& length, Bounds bounds)
   complete_ = length.bytes && left_ == 0;
 }
 
-HttpSocket::Time HttpBody::deadline() const {
-  if (bounds_.bytes_per_second == 0) return std::chrono::steady_clock::now() + bounds_.time;
-  return begin_ + bounds_.time + std::chrono::seconds(received_ / bounds_.bytes_per_second);
-}
+Error HttpBody::too_long() const { return {ErrorCode::limit, "the body has more than " + std::to_string(bounds_.bytes_max) + " bytes", {}}; }
 
-Result<std::string> HttpBody::read_line() {
-  std::string line;
-  char c = 0;
-  while (line.size() <= chunk_line_bytes_max) {
-    const auto got = socket_.read_some(&c, 1, deadline());
-    if (!got) return got.error();
-    if (*got == 0) return cut_off();
-    if (c == '\n') {
-      if (line.empty() || line.back() != '\r') return invalid("a chunk's line does not end with CR LF");
-      line.pop_back();
-      return line;
-    }
-    line += c;
-  }
-  return invalid("a chunk's line is too long");
-}
-
-Result<void> HttpBody::next_chunk() {
-  if (!first_chunk_) {
-    const auto end = read_line();
-    if (!end) return end.error();
-    if (!end->empty()) return invalid("a chunk is longer than it says");
-  }
-  first_chunk_ = false;
-  const auto line = read_line();
-  if (!line) return line.error();
-  const auto digits = line->substr(0, line->find_first_of("; \t"));
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), left_, 16);
-  if (error != std::errc() || end != digits.data() + digits.size() || digits.size() > 15 || left_ < 0 || digits[0] == '-')
-    return invalid("a chunk's length is not a number");
-  if (left_ > 0) return {};
-  for (int lines = 0; lines < trailer_lines_max; ++lines) {
-    const auto trailer = read_line();
-    if (!trailer) return trailer.error();
-    if (trailer->empty()) {
-      complete_ = true;
-      return {};
-    }
-  }
-  return invalid("there are too many trailers");
+Result<void> HttpBody::keep_promise() {
+  if (!std::exchange(owes_continue_, false) || socket_.has_buffered()) return {};
+  static const std::string go_on = *response_head_text(100, {});
+  if (!socket_.write(go_on, bounds_.time)) return cut_off();
+  return {};
 }
 
 Result<std::size_t> HttpBody::read(char* to, std::size_t size) {
-  if (complete_) return std::size_t{0};
-  if (length_.is_chunked && left_ == 0) {
-    if (auto next = next_chunk(); !next) return next.error();
-    if (complete_) return std::size_t{0};
-  }
-  const bool is_bounded = length_.is_chunked || length_.bytes.has_value();
-  if (is_bounded) size = std::min<std::size_t>(size, static_cast<std::size_t>(left_));
+  if (complete_ || size == 0) return std::size_t{0};
+  if (failed_) return cut_off();
+  pace_.time = bounds_.time;
+  pace_.bytes_per_second = bounds_.bytes_per_second;
+  pace_.moved = received_;
+  auto got = length_.is_chunked ? read_chunks(to, size) : read_plain(to, size);
+  if (!got) failed_ = true;
+  else received_ += static_cast<std::int64_t>(*got);
+  return got;
+}
+
+Result<std::size_t> HttpBody::read_plain(char* to, std::size_t size) {
   const auto room = bounds_.bytes_max - received_;
-  if ((is_bounded && left_ > room) || room <= 0)
-    return Error{ErrorCode::limit, "the body has more than " + std::to_string(bounds_.bytes_max) + " bytes", {}};
-  const auto got = socket_.read_some(to, size, deadline());
+  if (room <= 0 || (length_.bytes && left_ > room)) return too_long();
+  if (auto kept = keep_promise(); !kept) return kept.error();
+  if (length_.bytes) size = std::min(size, static_cast<std::size_t>(left_));
+  const auto begin = Clock::now();
+  const auto got = socket_.read_some(to, size, begin + pace_.left());
+  pace_.waited += Clock::now() - begin;
   if (!got) return got.error();
-  if (*got == 0 && is_bounded) return cut_off();
-  received_ += static_cast<std::int64_t>(*got);
-  left_ -= is_bounded ? static_cast<std::int64_t>(*got) : 0;
-  complete_ = is_bounded ? !length_.is_chunked && left_ == 0 : *got == 0;
+  if (*got == 0 && length_.bytes) return cut_off();
+  if (length_.bytes) left_ -= static_cast<std::int64_t>(*got);
+  complete_ = length_.bytes ? left_ == 0 : *got == 0;
   return *got;
+}
+
+Result<std::size_t> HttpBody::read_chunks(char* to, std::size_t size) {
+  if (!chunks_) chunks_ = std::make_unique<ChunkReader>(bounds_.bytes_max);
+  if (auto kept = keep_promise(); !kept) return kept.error();
+  while (true) {
+    if (!socket_.buffered().empty()) {
+      const auto step = chunks_->read(socket_.buffered(), to, size);
+      if (!step) return step.error();
+      socket_.consume(step->used);
+      complete_ = step->is_complete;
+      if (step->given > 0 || complete_) return step->given;
+      if (socket_.buffered().size() > chunk_line_bytes_max) return invalid("a chunk's line, or all trailers together, have more than 8 KiB");
+    }
+    const auto begin = Clock::now();
+    const auto more = socket_.fill(begin + pace_.left(), chunk_read_bytes);
+    pace_.waited += Clock::now() - begin;
+    if (!more) return socket_.has_ended() ? cut_off() : more.error();
+  }
 }
 
 Result<std::string> HttpBody::read_all() {
   std::string body;
+  if (length_.bytes) body.reserve(static_cast<std::size_t>(std::clamp<std::int64_t>(std::min(*length_.bytes, bounds_.bytes_max), 0, 1 << 20)));
   char buffer[16384];
   while (true) {
     const auto got = read(buffer, sizeof buffer);
@@ -94,6 +87,17 @@ Result<std::string> HttpBody::read_all() {
     if (*got == 0) return body;
     body.append(buffer, *got);
   }
+}
+
+bool HttpBody::skip_rest() {
+  if (complete_) return true;
+  if (failed_ || owes_continue_ || (!length_.is_chunked && left_ > skip_bytes_max)) return false;
+  bounds_ = {std::min(bounds_.bytes_max, received_ + skip_bytes_max), skip_time, 1 << 30};
+  pace_.waited = {};
+  char ignored[16384];
+  while (!complete_)
+    if (!read(ignored, sizeof ignored)) return false;
+  return true;
 }
 
 }  // namespace luthier::gateway

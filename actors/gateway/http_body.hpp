@@ -3,9 +3,12 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <string>
 
+#include "actors/gateway/http_chunks.hpp"
 #include "actors/gateway/http_head.hpp"
+#include "actors/gateway/http_pace.hpp"
 #include "actors/gateway/http_socket.hpp"
 #include "events/base/result.hpp"
 
@@ -15,9 +18,7 @@ class HttpBody {
  public:
   struct Bounds {
     std::int64_t bytes_max = 0;
-    // The whole body may take `time` and a second more for each `bytes_per_second` that came: a client that sends a byte
-    // now and then does not hold its connection for ever. 0: each piece may take `time`.
-    std::chrono::milliseconds time{};
+    std::chrono::milliseconds time{};   // see Pace
     std::int64_t bytes_per_second = 0;
   };
 
@@ -27,20 +28,28 @@ class HttpBody {
   Result<std::size_t> read(char* to, std::size_t size);
   Result<std::string> read_all();
   bool is_complete() const { return complete_; }
-  void set_bounds(Bounds bounds) { bounds_ = bounds; }
+  const BodyLength& length() const { return length_; }
+  void set_bounds(Bounds bounds) { bounds_ = bounds; }  // before the first read
+
+  // The client waits with its body for our word: it gets it with the first read, so that a request can be refused before.
+  void owe_continue() { owes_continue_ = true; }
+  // Takes in a short rest that nobody wants, so that the connection can go on. False: it is long, or does not come.
+  bool skip_rest();
 
  private:
-  HttpSocket::Time deadline() const;
-  Result<void> next_chunk();
-  Result<std::string> read_line();
+  Result<std::size_t> read_plain(char* to, std::size_t size);
+  Result<std::size_t> read_chunks(char* to, std::size_t size);
+  Result<void> keep_promise();
+  Error too_long() const;
 
   HttpSocket& socket_;
   const BodyLength length_;
   Bounds bounds_;
-  HttpSocket::Time begin_ = std::chrono::steady_clock::now();
-  std::int64_t left_ = 0;      // of the body, or of the chunk
+  Pace pace_;
+  std::unique_ptr<ChunkReader> chunks_;
+  std::int64_t left_ = 0;  // of a plain body
   std::int64_t received_ = 0;
-  bool first_chunk_ = true, complete_ = false;
+  bool complete_ = false, failed_ = false, owes_continue_ = false;
 };
 
 }  // namespace luthier::gateway

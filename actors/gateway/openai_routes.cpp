@@ -33,6 +33,21 @@ void refuse(Exchange& exchange, const Error& error) {
   }
 }
 
+std::string workspace_of(const std::string& model) {
+  const auto reference = parse_model_reference(model);
+  return reference ? reference->workspace : "default";
+}
+
+bool is_refused(Exchange& exchange, const GatewayDoors& doors, const std::string& workspace) {
+  if (!doors.refuse_inference) return false;
+  const auto refused = doors.refuse_inference(exchange, workspace);
+  if (!refused) return false;
+  Exchange::Extra headers;
+  if (!refused->challenge.empty()) headers.emplace_back("WWW-Authenticate", refused->challenge);
+  exchange.answer(refused->status, "application/json", error_body(refused->status, refused->message), headers);
+  return true;
+}
+
 }  // namespace
 
 void infer(Exchange& exchange, const GatewayDoors& doors) {
@@ -44,6 +59,7 @@ void infer(Exchange& exchange, const GatewayDoors& doors) {
   }
   const auto member = find_model(*body);
   if (!member) return refuse(exchange, member.error());
+  if (is_refused(exchange, doors, workspace_of(member->value))) return;
   const auto target = doors.route(member->value);
   if (!target) return refuse(exchange, target.error());
   pass_on(exchange, target->endpoint, target->upstream_model == member->value ? *body : with_model(*body, *member, target->upstream_model));
@@ -51,11 +67,13 @@ void infer(Exchange& exchange, const GatewayDoors& doors) {
 
 void list_models(Exchange& exchange, const GatewayDoors& doors) {
   nlohmann::json data = nlohmann::json::array();
-  for (const auto& model : doors.list_models()) data.push_back(as_json(model));
+  for (const auto& model : doors.list_models())
+    if (!doors.refuse_inference || !doors.refuse_inference(exchange, model.owned_by)) data.push_back(as_json(model));
   exchange.answer(200, "application/json", dump({{"object", "list"}, {"data", data}}));
 }
 
 void show_model(Exchange& exchange, const GatewayDoors& doors, const std::string& id) {
+  if (is_refused(exchange, doors, workspace_of(id))) return;
   const auto asked = parse_model_reference(id);
   for (const auto& model : doors.list_models())
     if (model.id == id || (asked && parse_model_reference(model.id) == asked))

@@ -15,10 +15,18 @@
 #include "actors/core/control_plane.hpp"
 #include "actors/core/fleet.hpp"
 #include "actors/core/messages.hpp"
+#include "actors/api/api.hpp"
+#include "actors/api/event_feed.hpp"
+#include "actors/api/provider_discovery.hpp"
 #include "actors/gateway/gateway.hpp"
+#include "actors/node/access.hpp"
 #include "actors/node/data_directory.hpp"
+#include "actors/node/fileset_links.hpp"
+#include "actors/node/http_platform.hpp"
 #include "actors/node/local_worker.hpp"
 #include "actors/node/router.hpp"
+#include "actors/node/secret_keeper.hpp"
+#include "actors/node/telemetry_store.hpp"
 #include "actors/node/world_checker.hpp"
 #include "actors/worker/spawn_mode.hpp"
 #include "events/base/file.hpp"
@@ -47,6 +55,20 @@ Result<std::unique_ptr<log::RocksLog>> open_log(const Layout& layout, const Log&
   return log::RocksLog::open(options);
 }
 
+api::ApiSettings api_settings_of(const config::Config& config, const Layout& layout) {
+  api::ApiSettings settings;
+  settings.controllers = config.controllers;
+  settings.auth_enabled = config.auth.enabled;
+  settings.allows_local_storage = config.files.allow_local_storage;
+  settings.external_hosts = config.files.external_hosts;
+  settings.filesets_root = layout.root / "filesets";
+  settings.log_directory = layout.log();
+  const auto environment = [](const char* name) { return std::getenv(name) ? std::string(std::getenv(name)) : std::string(); };
+  settings.mock_provider_prefix = environment("NMP_INFERENCE_GATEWAY_MOCK_PROVIDER_PREFIX");
+  settings.ngc_api_key = environment("NGC_API_KEY");
+  return settings;
+}
+
 constexpr const char* port_file = "http.port";  // a port once chosen is kept
 
 Result<gateway::GatewayOptions> gateway_options(const config::Config& config, const Layout& layout) {
@@ -56,6 +78,11 @@ Result<gateway::GatewayOptions> gateway_options(const config::Config& config, co
   options.host = listen->first;
   options.port = listen->second;
   options.token_file = layout.keys() / "gateway.token";
+  options.connections_max = static_cast<std::size_t>(config.http.connections_max);
+  options.connections_per_address_max = static_cast<std::size_t>(config.http.connections_per_address_max);
+  options.drain = std::chrono::seconds(config.http.drain_seconds);
+  options.tls_certificate_file = config.tls.certificate;
+  options.tls_key_file = config.tls.key;
   if (options.port == 0)
     if (const auto kept = read_text(layout.root / port_file, 16); kept) options.port = std::atoi(kept->c_str());
   return options;
@@ -88,11 +115,22 @@ struct Node::Parts {
   std::unique_ptr<log::RocksLog> log;
   std::unique_ptr<projections::Projections> projections;
   std::unique_ptr<blobs::BlobStore> blobs;
+  std::unique_ptr<secrets::Keyring> keyring;
+  std::unique_ptr<SecretKeeper> secret_keeper;
   std::unique_ptr<WorldChecker> checker;
   SystemClock clock;
   ActorConfig actor_config;
   std::unique_ptr<caf::actor_system> actors;
   std::unique_ptr<core::ControlPlane> plane;
+  std::unique_ptr<Access> access;
+  std::unique_ptr<HttpPlatform> platform;  // these four serve connections, and end after them
+  std::unique_ptr<api::Documents> documents;
+  api::ApiSettings api_settings;
+  std::unique_ptr<FilesetLinks> links;
+  std::unique_ptr<TelemetryStore> telemetry;
+  api::EventFeed feed;
+  std::unique_ptr<api::Api> api;
+  std::unique_ptr<api::ProviderDiscovery> discovery;
   std::unique_ptr<gateway::Gateway> gateway;
   std::unique_ptr<LocalWorker> worker;
   std::string http_url, nats_url;
@@ -122,8 +160,11 @@ struct Node::Parts {
 
   ~Parts() {  // in the order in which nothing loses what it needs
     if (gateway) gateway->stop();
+    discovery.reset();
     if (worker) worker->stop();
     stop_plane();
+    telemetry.reset();
+    if (platform) platform->connect({});  // the actor system does not end while a detached actor is still known
     actors.reset();
     bus.reset();
     if (nats_server) nats_server->stop();
@@ -138,7 +179,10 @@ Result<void> Node::Parts::open_storage() {
   auto store = blobs::BlobStore::open(layout.blobs());
   if (!store) return store.error();
   blobs = std::make_unique<blobs::BlobStore>(std::move(*store));
-  checker = std::make_unique<WorldChecker>(*blobs, layout.work() / "checks");
+  auto opened_keyring = secrets::Keyring::open(layout.keys());
+  if (!opened_keyring) return with_context(opened_keyring.error(), "opening the keys of secrets");
+  keyring = std::make_unique<secrets::Keyring>(std::move(*opened_keyring));
+  checker = std::make_unique<WorldChecker>(*blobs, layout.work() / "checks", *keyring);
   auto opened = projections::Projections::open({layout.projections()});
   if (!opened) return with_context(opened.error(), "opening the projections");
   projections = std::move(*opened);
@@ -169,26 +213,51 @@ Result<void> Node::Parts::connect_bus(const config::Config& config) {
 
 Result<void> Node::Parts::start_plane(const config::Config& config) {
   actors = std::make_unique<caf::actor_system>(actor_config);
-  const core::Signals signals{write_log, [this](const std::string& text) {
+  platform = std::make_unique<HttpPlatform>(*actors, *projections, clock);
+  documents = std::make_unique<api::Documents>(*projections);
+  links = std::make_unique<FilesetLinks>(*blobs, *projections, layout.filesets(), write_log);
+  api_settings = api_settings_of(config, layout);
+  api_settings.discovery = [this] { return access->discovery(); };
+  secret_keeper = std::make_unique<SecretKeeper>(*keyring, *projections, api_settings.ngc_api_key, write_log);
+  auto opened_telemetry = TelemetryStore::start(*bus, *projections, clock, {.directory = layout.root / "telemetry", .work = layout.work(), .warn = write_log});
+  if (!opened_telemetry) return with_context(opened_telemetry.error(), "opening the telemetry of jobs");
+  telemetry = std::move(*opened_telemetry);
+  feed.moved(log->head().position);
+  const api::Services services{*platform, *documents, api_settings, blobs.get(), secret_keeper.get(), telemetry.get(), log.get(), &feed};
+  api = std::make_unique<api::Api>(services, [this](const auth::HeaderLookup& headers) { return access->authenticate(headers); });
+  const core::Signals signals{write_log,
+                              [this](const std::string& text) {
                                 std::lock_guard lock(failure_mutex);
                                 failure = text;
+                              },
+                              [this](const core::Commit& commit) {
+                                documents->changed(commit.facts);
+                                links->changed(commit.facts);
+                                secret_keeper->changed(commit.facts);
+                                telemetry->changed(commit.facts);
+                                platform->projected();
+                                if (!commit.records.empty()) feed.moved(commit.records.back().position);
                               }};
-  auto started = core::ControlPlane::start(*actors, {log.get(), projections.get(), bus.get(), &clock, checker.get()}, signals,
+  auto started = core::ControlPlane::start(*actors, {log.get(), projections.get(), bus.get(), &clock, checker.get(), checker.get()}, signals,
                                            settings_of(config), SpawnMode::production);
   if (!started) return started.error();
   plane = std::move(*started);
+  platform->connect(plane->entity());
+  if (config.controllers) discovery = std::make_unique<api::ProviderDiscovery>(services);
+  links->start();
   return create_default_workspace();
 }
 
 // Once in the life of a log: a repetition gives the same receipt.
 Result<void> Node::Parts::create_default_workspace() {
-  auto request = core::own_request("system", "workspace", "default", "first-start", events::CreateWorkspace{"made at the first start"});
+  auto request = core::own_request("system", "workspace", "default", "first-start", events::CreateWorkspace{"General-purpose workspace (all users have write access)"});
   caf::scoped_actor self(*actors);
   std::optional<Error> failed;
   self->request(plane->entity(), 30s, core::Submit{std::make_shared<const events::Request>(std::move(request))})
       .receive([&](const core::Outcome& outcome) { failed = outcome.error; },
                [&](const caf::error&) { failed = Error{ErrorCode::internal, "the first command was not answered", ""}; });
-  if (failed) return *failed;
+  // An older server said it in other words: it is there, and that is what counts.
+  if (failed && failed->code != ErrorCode::conflict) return *failed;
   return {};
 }
 
@@ -203,6 +272,11 @@ Result<void> Node::Parts::start_gateway(const config::Config& config) {
     return {};
   };
   doors.blobs = blobs.get();
+  if (access->enabled())
+    doors.refuse_inference = [this](const gateway::Exchange& exchange, const std::string& workspace) {
+      return api->refuse_inference(exchange, workspace);
+    };
+  doors.others = [this](gateway::Exchange& exchange) { return api->handle(exchange); };
   auto started = gateway::Gateway::start(*options, doors);
   const bool was_kept = options->port != 0 && config.listen.ends_with(":0");
   if (!started && was_kept) {  // somebody else has it by now
@@ -274,6 +348,9 @@ Result<std::unique_ptr<Node>> Node::start(const config::Config& config, Log log)
   auto lock = DirectoryLock::take(layout->root / "lock");
   if (!lock) return lock.error();
   parts->lock = std::move(*lock);
+  auto access = Access::open(config, *layout, parts->clock);
+  if (!access) return access.error();
+  parts->access = std::move(*access);
   if (auto done = parts->open_storage(); !done) return done.error();
   if (auto done = parts->connect_bus(config); !done) return done.error();
   if (auto done = parts->start_plane(config); !done) return done.error();

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "actors/node/prepare_job.hpp"
 #include "events/base/temporary_directory.hpp"
 #include "gpu/checkpoint/adapter.hpp"
 #include "gpu/checkpoint/describe.hpp"
@@ -17,15 +18,6 @@ namespace {
 
 using namespace events;
 namespace fs = std::filesystem;
-
-// Paths of the scratch directory mean nothing to who reads the message.
-Error without_path(Error error, const fs::path& path) {
-  for (const auto* end : {"/", ": ", ""}) {
-    const auto prefix = path.string() + end;
-    for (auto at = error.message.find(prefix); at != std::string::npos; at = error.message.find(prefix)) error.message.erase(at, prefix.size());
-  }
-  return error;
-}
 
 Error at_field(Error error, const std::string& field) {
   error.field = error.field.empty() ? field : field + ": " + error.field;
@@ -53,12 +45,6 @@ Result<File> choose_dataset(const std::vector<File>& files, const std::string& w
   return invalid("the dataset has " + std::to_string(rows.size()) + " .jsonl files and no train.jsonl; name one", field);
 }
 
-std::int64_t memory_of_largest(const std::vector<Device>& devices) {
-  std::int64_t most = 0;
-  for (const auto& device : devices) most = std::max(most, device.memory_bytes);
-  return most;
-}
-
 }  // namespace
 
 Result<Command> WorldChecker::check(const Request& request, const core::CheckContext& context) {
@@ -67,7 +53,26 @@ Result<Command> WorldChecker::check(const Request& request, const core::CheckCon
   if (const auto* create = std::get_if<CreateAdapter>(&request.command)) return check_command(*create, context);
   if (const auto* update = std::get_if<UpdateAdapter>(&request.command)) return check_command(*update, context);
   if (const auto* start = std::get_if<StartJob>(&request.command)) return check_command(*start, context);
+  if (std::holds_alternative<CreateSecret>(request.command) || std::holds_alternative<UpdateSecret>(request.command)) return check_secret(request);
   return request.command;
+}
+
+// The value leaves its box here, and is sealed at once; neither box nor value goes any further.
+Result<Command> WorldChecker::check_secret(const Request& request) const {
+  const auto seal = [&](const std::string& box) -> Result<SealedValue> {
+    const auto value = keyring_.open_box(box);
+    if (!value) return value.error();
+    return keyring_.seal(*value, request.key.workspace + "/" + request.name);
+  };
+  if (const auto* create = std::get_if<CreateSecret>(&request.command)) {
+    auto sealed = seal(create->box);
+    if (!sealed) return sealed.error();
+    return Command{CreateSecret{create->description, "", std::move(*sealed)}};
+  }
+  const auto& update = std::get<UpdateSecret>(request.command);
+  auto sealed = seal(*update.box);
+  if (!sealed) return sealed.error();
+  return Command{UpdateSecret{update.description, "", std::move(*sealed)}};
 }
 
 Result<std::string> WorldChecker::describe_model(const std::vector<File>& files) {
@@ -169,20 +174,13 @@ Result<Command> WorldChecker::check_command(const StartJob& start, const core::C
   const auto plan = train::preview(run);
   if (!plan) return at_field(without_path(plan.error(), data_directory), "data.config");
 
-  JobInputs inputs;
+  JobInputs inputs = inputs_of(*plan);
   inputs.model_id = context.model_id;
   inputs.model_fileset_id = context.model_fileset_id;
   inputs.dataset_fileset_id = context.fileset_id;
   inputs.model_files = context.model_files;
   inputs.dataset = *dataset;
   inputs.validation = validation;
-  inputs.rows = plan->rows;
-  inputs.rows_left_out = plan->rows_left_out;
-  inputs.tokens = plan->tokens;
-  inputs.supervised_tokens = plan->supervised_tokens;
-  inputs.steps = plan->steps;
-  inputs.memory_bytes = plan->memory_bytes;
-  inputs.engine_version = engine_version;
   auto checked = start;
   checked.config.text = train::canonical_json(*config);
   checked.inputs = std::move(inputs);

@@ -19,6 +19,7 @@ std::string signal_reason(int number) {
 bool may_help_again(ErrorCode code) {
   switch (code) {
     case ErrorCode::invalid:
+    case ErrorCode::forbidden:
     case ErrorCode::conflict:
       return false;
     case ErrorCode::not_found:

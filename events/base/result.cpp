@@ -5,9 +5,10 @@
 namespace luthier {
 namespace {
 
-constexpr std::array<std::pair<ErrorCode, std::string_view>, 10> spellings{{
+constexpr std::array<std::pair<ErrorCode, std::string_view>, 11> spellings{{
     {ErrorCode::invalid, "invalid"},
     {ErrorCode::not_found, "not_found"},
+    {ErrorCode::forbidden, "forbidden"},
     {ErrorCode::conflict, "conflict"},
     {ErrorCode::limit, "limit"},
     {ErrorCode::out_of_memory, "out_of_memory"},

@@ -14,6 +14,7 @@ namespace luthier {
 enum class ErrorCode {
   invalid,        // the caller's input is wrong; `field` names the member, row, tensor or option
   not_found,      // what the caller names does not exist
+  forbidden,      // the caller may not do this
   conflict,       // it exists already, or the state or version does not allow it
   limit,          // a bound was reached: a queue, a size, a number
   out_of_memory,  // the work needs more memory than the device has

@@ -50,7 +50,7 @@ constexpr std::string_view answer_schema =
     R"({"type":"object","properties":{"position":{"type":"integer"},"item":{"type":"object"},"items":{"type":"array","items":{"type":"object"}},"next":{"type":["string","null"]},"error":{"$ref":"#/components/schemas/Error"}}})";
 constexpr std::string_view telemetry_schema = R"({"type":"object"})";
 
-constexpr std::array<std::string_view, 7> entities{"workspace", "fileset", "model", "job", "deployment", "worker", "adapter"};
+constexpr std::array<std::string_view, 10> entities{"secret", "record", "platform_job", "workspace", "fileset", "model", "job", "deployment", "worker", "adapter"};
 
 // {id, type, workspace, name, expected_version?, principal?, traceparent?, data}
 Value command_payload(const Declaration& command) {

@@ -1,6 +1,8 @@
 // Which adapters a serving process has: asked for, confirmed, or failed. Only what was asked for can be confirmed.
 #include "events/deployment/rules.hpp"
 
+#include <algorithm>
+
 namespace luthier::events {
 namespace {
 
@@ -20,8 +22,10 @@ Result<void> check_wanted(const World& world, const DeploymentState& deployment,
   if (!deployment.lora_enabled) return refuse("is not to be served: deployment " + reference_to(deployment) + " has lora_enabled off");
   const auto name = parse_reference(deployment.model, deployment.workspace);
   const ModelState* model = name ? find(world.models, *name) : nullptr;
-  if (!model || !load.adapter.starts_with(served_name(model->workspace, ""))) return refuse("is not of model " + deployment.model);
-  const auto adapter = model->adapters.find(load.adapter.substr(served_name(model->workspace, "").size()));
+  if (!model) return refuse("is not of model " + deployment.model);
+  const auto adapter = std::find_if(model->adapters.begin(), model->adapters.end(), [&](const auto& entry) {
+    return served_name(entry.second.workspace, entry.second.name) == load.adapter;
+  });
   if (adapter == model->adapters.end()) return refuse("is not of model " + deployment.model);
   if (!adapter->second.enabled) return refuse("is disabled");
   if (adapter->second.key() != load.key) return refuse("has other content by now: " + adapter->second.key());

@@ -1,6 +1,7 @@
 #include "events/deployment/rules.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include "events/deployment/attempt.hpp"
 
@@ -49,13 +50,20 @@ Decision decide(const World& world, const Request& request, const CreateDeployme
   const std::string& workspace = request.key.workspace;
   if (auto ok = check_new_name(world, "deployment", workspace, request.name, "name", limits); !ok) return ok.error();
   if (auto ok = check_description(create.description, limits); !ok) return ok.error();
+  auto details = checked_details(create.details, limits);
+  if (!details) return details.error();
   const auto model = existing_model(world, create.model, workspace, "data.model");
-  if (!model) return model.error();
-  if (auto ok = check_analysed(world, **model); !ok) return ok.error();
-  if (const auto* server = server_of(world, (*model)->id))
-    return conflict("model " + reference_to(**model) + " is served by deployment " + reference_to(*server) + " already", "data.model");
-  return Facts{opening_fact(request, workspace, request.name,
-                            DeploymentCreated{reference_to(**model), (*model)->id, create.description, create.lora_enabled})};
+  DeploymentCreated created{create.model, "", create.description, create.lora_enabled};
+  if (!create.waits) {
+    if (!model) return model.error();
+    if (auto ok = check_analysed(world, **model); !ok) return ok.error();
+    if (const auto* server = server_of(world, (*model)->id))
+      return conflict("model " + reference_to(**model) + " is served by deployment " + reference_to(*server) + " already", "data.model");
+  }
+  if (model) created = {reference_to(**model), (*model)->id, create.description, create.lora_enabled};
+  Facts facts{opening_fact(request, workspace, request.name, std::move(created))};
+  if (details->text != "{}") facts.push_back({facts[0].stream, workspace, request.name, DeploymentDetailsSet{std::move(*details)}});
+  return facts;
 }
 
 Decision decide(const World& world, const Request& request, const UpdateDeployment& update, const Limits& limits) {
@@ -65,21 +73,87 @@ Decision decide(const World& world, const Request& request, const UpdateDeployme
   if (now.phase == DeploymentPhase::deleting) return conflict(phase_of(now));
   const DeploymentUpdated updated{update.description.value_or(now.description), update.lora_enabled.value_or(now.lora_enabled)};
   if (auto ok = check_description(updated.description, limits); !ok) return ok.error();
-  if (updated.description == now.description && updated.lora_enabled == now.lora_enabled) return Facts{};
-  return Facts{fact_of(now, updated)};
+  auto details = patched_details(now.details, update.details, limits);
+  if (!details) return details.error();
+  Facts facts;
+  if (updated.description != now.description || updated.lora_enabled != now.lora_enabled) facts.push_back(fact_of(now, updated));
+  if (*details != now.details) facts.push_back(fact_of(now, DeploymentDetailsSet{std::move(*details)}));
+  return facts;
 }
 
-Decision decide(const World& world, const Request& request, const DeleteDeployment&, const Limits&) {
+Decision decide(const World& world, const Request& request, const DeleteDeployment& remove, const Limits&) {
   const auto found = target(world.deployments, request);
   if (!found) return found.error();
   switch ((*found)->phase) {
     case DeploymentPhase::pending:
-    case DeploymentPhase::failed: return Facts{fact_of(**found, DeploymentDeleted{})};
+    case DeploymentPhase::failed:
+      if (remove.lingers) return Facts{fact_of(**found, DeploymentDeleteRequested{})};
+      return Facts{fact_of(**found, DeploymentDeleted{})};
     case DeploymentPhase::placed:
     case DeploymentPhase::ready: return Facts{fact_of(**found, DeploymentDeleteRequested{})};
-    case DeploymentPhase::deleting: return Facts{};
+    case DeploymentPhase::deleting:
+      if ((*found)->worker.empty() && !remove.lingers) return Facts{fact_of(**found, DeploymentDeleted{})};
+      return Facts{};
   }
   return Facts{};
+}
+
+Decision decide(const World& world, const Request& request, const SetDeploymentStatus& set, const Limits& limits) {
+  const auto found = target(world.deployments, request);
+  if (!found) return found.error();
+  const DeploymentState& deployment = **found;
+  static constexpr std::array statuses{"CREATED", "PENDING", "READY", "ERROR", "UNKNOWN", "LOST", "DELETING", "DELETED"};
+  if (std::find(statuses.begin(), statuses.end(), set.status) == statuses.end())
+    return invalid("data.status: CREATED, PENDING, READY, ERROR, UNKNOWN, LOST, DELETING or DELETED is needed", "data.status");
+  if (set.message.size() > limits.description_bytes_max)
+    return invalid("data.message: has more than " + std::to_string(limits.description_bytes_max) + " bytes", "data.message");
+  if (!deployment.worker.empty())
+    return conflict("deployment " + reference_to(deployment) + " is run by worker " + deployment.worker + ", which reports its status", "data.status");
+  if (deployment.phase == DeploymentPhase::deleting) {
+    if (set.status != "DELETED") return conflict(phase_of(deployment) + "; only DELETED can follow", "data.status");
+    return Facts{fact_of(deployment, DeploymentDeleted{})};
+  }
+  return Facts{fact_of(deployment, DeploymentStatusSet{set.status, set.message, set.provider})};
+}
+
+Decision decide(const World& world, const Request& request, const ResolveDeployment&, const Limits&) {
+  const auto found = target(world.deployments, request);
+  if (!found) return found.error();
+  const DeploymentState& deployment = **found;
+  if (!deployment.model_id.empty()) return Facts{};
+  const auto model = existing_model(world, deployment.model, deployment.workspace, "");
+  if (!model) return model.error();
+  return Facts{fact_of(deployment, DeploymentResolved{(*model)->id})};
+}
+
+Decision decide(const World& world, const Request& request, const ReviseDeployment& revise, const Limits& limits) {
+  const auto found = target(world.deployments, request);
+  if (!found) return found.error();
+  const DeploymentState& now = **found;
+  if (now.phase == DeploymentPhase::deleting) return conflict(phase_of(now));
+  if (revise.model.size() > limits.description_bytes_max)
+    return invalid("data.model: has more than " + std::to_string(limits.description_bytes_max) + " bytes", "data.model");
+  auto details = patched_details(now.details, revise.details, limits);
+  if (!details) return details.error();
+  const auto model = existing_model(world, revise.model, now.workspace, "data.model");
+  Facts facts;
+  if (holds_device(now.phase)) facts.push_back(fact_of(now, DeploymentAttemptEnded{now.attempt, std::string(outcome_stopped), "a new version takes its place"}));
+  facts.push_back(fact_of(now, model ? DeploymentRevised{reference_to(**model), (*model)->id, revise.lora_enabled}
+                                     : DeploymentRevised{revise.model, "", revise.lora_enabled}));
+  if (*details != now.details) facts.push_back(fact_of(now, DeploymentDetailsSet{std::move(*details)}));
+  return facts;
+}
+
+Decision decide(const World& world, const Request& request, const PostponeDeployment& postpone, const Limits& limits) {
+  const auto found = target(world.deployments, request);
+  if (!found) return found.error();
+  const DeploymentState& deployment = **found;
+  if (deployment.phase != DeploymentPhase::pending) return conflict(phase_of(deployment) + ", not pending");
+  if (!deployment.set_status.empty()) return conflict("the status of deployment " + reference_to(deployment) + " is set by hand");
+  const auto reason = readable(postpone.reason, limits);
+  if (postpone.gives_up) return Facts{fact_of(deployment, DeploymentFailed{deployment.attempt, "failed", reason})};
+  if (deployment.waits_for == reason) return Facts{};
+  return Facts{fact_of(deployment, DeploymentPostponed{reason})};
 }
 
 Decision decide(const World& world, const Request& request, const PlaceDeployment& place, const Limits&) {
@@ -87,6 +161,8 @@ Decision decide(const World& world, const Request& request, const PlaceDeploymen
   if (!found) return found.error();
   const DeploymentState& deployment = **found;
   if (deployment.phase != DeploymentPhase::pending) return conflict(phase_of(deployment) + ", not pending");
+  if (!deployment.set_status.empty()) return conflict("the status of deployment " + reference_to(deployment) + " is set by hand");
+  if (deployment.model_id.empty()) return conflict("the model of deployment " + reference_to(deployment) + " is not there yet");
   if (place.attempt != deployment.attempt + 1)
     return conflict("the next attempt of deployment " + reference_to(deployment) + " is " + std::to_string(deployment.attempt + 1),
                     "data.attempt");

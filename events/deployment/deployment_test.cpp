@@ -125,4 +125,65 @@ TEST_CASE("a deployment without lora_enabled serves no adapter") {
   story.when("serve", RequestAdapterLoad{1, "default--hand", key_of(story)}).then_refused(ErrorCode::conflict, "data.adapter");
 }
 
+TEST_CASE("a deployment may wait for its model, and says why") {
+  Story story = a_workshop();
+  CreateDeployment wish{"later", "", true, true};
+  story.given("serve", wish).then({"DeploymentCreated"});
+  story.when("serve", PlaceDeployment{1, "bench", "first", "cpu"}).then_refused(ErrorCode::conflict);
+  story.given("serve", PostponeDeployment{"waits for model later"}).then({"DeploymentPostponed"});
+  story.when("serve", PostponeDeployment{"waits for model later"}).then_nothing();
+  story.given("later", CreateModel{"smol-files", "", ""});
+  story.given("serve", ResolveDeployment{}).then({"DeploymentResolved"});
+  story.given("serve", PlaceDeployment{1, "bench", "first", "cpu"});
+  CHECK(story.deployment("serve").waits_for.empty());
+  story.when("serve", PostponeDeployment{"late"}).then_refused(ErrorCode::conflict);
+}
+
+TEST_CASE("a deployment that can never be placed fails, and a new version of it is placed again") {
+  Story story = a_workshop();
+  story.given("serve", CreateDeployment{"smol", "", true, true});
+  story.given("serve", PostponeDeployment{"the checkpoint is of no use", true}).then({"DeploymentFailed"});
+  CHECK(story.deployment("serve").phase == DeploymentPhase::failed);
+  story.given("serve", ReviseDeployment{"smol", false, {}}).then({"DeploymentRevised"});
+  CHECK(story.deployment("serve").phase == DeploymentPhase::pending);
+  CHECK_FALSE(story.deployment("serve").lora_enabled);
+  story.given("serve", PlaceDeployment{1, "bench", "first", "cpu"}).then({"DeploymentPlaced"});
+}
+
+TEST_CASE("a new version ends what serves now, and is the next attempt") {
+  Story story = with_an_adapter();
+  story.given("serve", RequestAdapterLoad{1, "default--hand", key_of(story)});
+  story.given("serve", ReviseDeployment{"elsewhere/other", true, JsonText{R"({"config_version":2})"}})
+      .then({"DeploymentAttemptEnded", "DeploymentRevised", "DeploymentDetailsSet"});
+  const DeploymentState& deployment = story.deployment("serve");
+  CHECK(deployment.phase == DeploymentPhase::pending);
+  CHECK(deployment.model == "elsewhere/other");
+  CHECK(deployment.model_id.empty());
+  CHECK(deployment.adapters.empty());
+  CHECK(deployment.worker.empty());
+  CHECK(deployment.attempts_failed == 0);
+  story.when("serve", ReportReady{1, "http://h:1"}).then_refused(ErrorCode::conflict, "data.attempt");
+  story.given("serve", ReviseDeployment{"smol", true, {}});
+  story.given("serve", PlaceDeployment{2, "bench", "first", "cpu"}).then({"DeploymentPlaced"});
+}
+
+TEST_CASE("what is being deleted has no new version") {
+  Story story = a_ready_deployment();
+  story.given("serve", DeleteDeployment{});
+  story.when("serve", ReviseDeployment{"smol", true, {}}).then_refused(ErrorCode::conflict);
+}
+
+TEST_CASE("a deployment that is moved by hand is left alone, and lingers until somebody says it is gone") {
+  Story story = a_workshop();
+  story.given("serve", CreateDeployment{"smol", "", true, true});
+  story.given("serve", SetDeploymentStatus{"READY", "by hand", "default/p1"}).then({"DeploymentStatusSet"});
+  story.when("serve", PostponeDeployment{"x"}).then_refused(ErrorCode::conflict);
+  story.when("serve", SetDeploymentStatus{"RUNNING", "", {}}).then_refused(ErrorCode::invalid, "data.status");
+  story.given("serve", DeleteDeployment{true}).then({"DeploymentDeleteRequested"});
+  story.when("serve", DeleteDeployment{true}).then_nothing();
+  story.when("serve", DeleteDeployment{}).then({"DeploymentDeleted"});
+  story.when("serve", SetDeploymentStatus{"READY", "", {}}).then_refused(ErrorCode::conflict, "data.status");
+  story.given("serve", SetDeploymentStatus{"DELETED", "", {}}).then({"DeploymentDeleted"});
+}
+
 }  // namespace luthier::events

@@ -13,24 +13,67 @@ struct CreateDeployment {
   static constexpr std::string_view type = "CreateDeployment";
   std::string model, description;
   bool lora_enabled = true;
+  bool waits = false;  // the model may still be missing, or not be described yet: the deployment waits for it
+  JsonText details = {};    // an object or null: what its users keep with it; no rule looks at it
   static constexpr auto fields() {
     return std::tuple{field("model", &CreateDeployment::model),
                       field_or_default("description", &CreateDeployment::description),
-                      field_or_default("lora_enabled", &CreateDeployment::lora_enabled)};
+                      field_or_default("lora_enabled", &CreateDeployment::lora_enabled),
+                      field_or_default("waits", &CreateDeployment::waits),
+                      field_or_default("details", &CreateDeployment::details)};
   }
 };
 struct UpdateDeployment {
   static constexpr std::string_view type = "UpdateDeployment";
   std::optional<std::string> description;
   std::optional<bool> lora_enabled;
+  std::optional<JsonText> details = {};  // a merge patch (RFC 7396)
   static constexpr auto fields() {
     return std::tuple{field_or_default("description", &UpdateDeployment::description),
-                      field_or_default("lora_enabled", &UpdateDeployment::lora_enabled)};
+                      field_or_default("lora_enabled", &UpdateDeployment::lora_enabled),
+                      field_or_default("details", &UpdateDeployment::details)};
   }
 };
 struct DeleteDeployment {
   static constexpr std::string_view type = "DeleteDeployment";
+  bool lingers = false;  // without a process too it is deleted only when a client has said DELETED
+  static constexpr auto fields() { return std::tuple{field_or_default("lingers", &DeleteDeployment::lingers)}; }
+};
+// By hand: a client moves the deployment, and the reconciler leaves it alone from then on.
+struct SetDeploymentStatus {
+  static constexpr std::string_view type = "SetDeploymentStatus";
+  std::string status;    // "CREATED", "PENDING", "READY", "ERROR", "UNKNOWN", "LOST", "DELETING", "DELETED"
+  std::string message;
+  std::optional<std::string> provider;  // "ws/name"
+  static constexpr auto fields() {
+    return std::tuple{field("status", &SetDeploymentStatus::status), field_or_default("message", &SetDeploymentStatus::message),
+                      field_or_default("provider", &SetDeploymentStatus::provider)};
+  }
+};
+// The reconciler's: the model that a deployment has waited for is there.
+struct ResolveDeployment {
+  static constexpr std::string_view type = "ResolveDeployment";
   static constexpr auto fields() { return std::tuple{}; }
+};
+// Another version of it: another model, or other settings. What serves now ends, and the new version is placed as a new attempt.
+struct ReviseDeployment {
+  static constexpr std::string_view type = "ReviseDeployment";
+  std::string model;  // may still be missing, as with CreateDeployment::waits
+  bool lora_enabled = true;
+  std::optional<JsonText> details = {};  // a merge patch (RFC 7396)
+  static constexpr auto fields() {
+    return std::tuple{field("model", &ReviseDeployment::model), field_or_default("lora_enabled", &ReviseDeployment::lora_enabled),
+                      field_or_default("details", &ReviseDeployment::details)};
+  }
+};
+// The reconciler's: why it is not placed, or that it cannot ever be.
+struct PostponeDeployment {
+  static constexpr std::string_view type = "PostponeDeployment";
+  std::string reason;
+  bool gives_up = false;
+  static constexpr auto fields() {
+    return std::tuple{field("reason", &PostponeDeployment::reason), field_or_default("gives_up", &PostponeDeployment::gives_up)};
+  }
 };
 // The reconciler's.
 struct PlaceDeployment {
@@ -121,6 +164,39 @@ struct DeploymentCreated {
                       field("description", &DeploymentCreated::description),
                       field("lora_enabled", &DeploymentCreated::lora_enabled)};
   }
+};
+struct DeploymentDetailsSet {
+  static constexpr EventType type{"DeploymentDetailsSet", 1};
+  JsonText details = {};  // an object
+  static constexpr auto fields() { return std::tuple{field("details", &DeploymentDetailsSet::details)}; }
+};
+struct DeploymentStatusSet {
+  static constexpr EventType type{"DeploymentStatusSet", 1};
+  std::string status, message;
+  std::optional<std::string> provider;
+  static constexpr auto fields() {
+    return std::tuple{field("status", &DeploymentStatusSet::status), field("message", &DeploymentStatusSet::message),
+                      field("provider", &DeploymentStatusSet::provider)};
+  }
+};
+struct DeploymentResolved {
+  static constexpr EventType type{"DeploymentResolved", 1};
+  std::string model_id;
+  static constexpr auto fields() { return std::tuple{field("model_id", &DeploymentResolved::model_id)}; }
+};
+struct DeploymentRevised {  // it is to be placed, as what it is now
+  static constexpr EventType type{"DeploymentRevised", 1};
+  std::string model, model_id;
+  bool lora_enabled = true;
+  static constexpr auto fields() {
+    return std::tuple{field("model", &DeploymentRevised::model), field("model_id", &DeploymentRevised::model_id),
+                      field("lora_enabled", &DeploymentRevised::lora_enabled)};
+  }
+};
+struct DeploymentPostponed {
+  static constexpr EventType type{"DeploymentPostponed", 1};
+  std::string reason;  // what it waits for
+  static constexpr auto fields() { return std::tuple{field("reason", &DeploymentPostponed::reason)}; }
 };
 struct DeploymentUpdated {
   static constexpr EventType type{"DeploymentUpdated", 1};

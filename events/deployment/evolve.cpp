@@ -37,6 +37,24 @@ void evolve(World& world, const Fact& fact, const DeploymentCreated& created) {
   count_new(world, "deployment", fact.workspace);
 }
 
+void evolve(World& world, const Fact& fact, const DeploymentDetailsSet& set) { deployment_of(world, fact).details = set.details; }
+
+void evolve(World& world, const Fact& fact, const DeploymentStatusSet& set) { deployment_of(world, fact).set_status = set.status; }
+
+void evolve(World& world, const Fact& fact, const DeploymentResolved& resolved) { deployment_of(world, fact).model_id = resolved.model_id; }
+
+void evolve(World& world, const Fact& fact, const DeploymentRevised& revised) {
+  DeploymentState& deployment = deployment_of(world, fact);
+  deployment.model = revised.model;
+  deployment.model_id = revised.model_id;
+  deployment.lora_enabled = revised.lora_enabled;
+  deployment.phase = DeploymentPhase::pending;
+  deployment.attempts_failed = 0;
+  deployment.waits_for.clear();
+}
+
+void evolve(World& world, const Fact& fact, const DeploymentPostponed& postponed) { deployment_of(world, fact).waits_for = postponed.reason; }
+
 void evolve(World& world, const Fact& fact, const DeploymentUpdated& updated) {
   DeploymentState& deployment = deployment_of(world, fact);
   deployment.description = updated.description;
@@ -46,6 +64,7 @@ void evolve(World& world, const Fact& fact, const DeploymentUpdated& updated) {
 void evolve(World& world, const Fact& fact, const DeploymentPlaced& placed) {
   DeploymentState& deployment = deployment_of(world, fact);
   deployment.phase = DeploymentPhase::placed;
+  deployment.waits_for.clear();
   deployment.attempt = placed.attempt;
   deployment.worker = placed.worker;
   deployment.incarnation = placed.incarnation;

@@ -7,6 +7,10 @@ namespace luthier::events {
 Decision decide(const World&, const Request&, const CreateDeployment&, const Limits&);
 Decision decide(const World&, const Request&, const UpdateDeployment&, const Limits&);
 Decision decide(const World&, const Request&, const DeleteDeployment&, const Limits&);
+Decision decide(const World&, const Request&, const SetDeploymentStatus&, const Limits&);
+Decision decide(const World&, const Request&, const ResolveDeployment&, const Limits&);
+Decision decide(const World&, const Request&, const ReviseDeployment&, const Limits&);
+Decision decide(const World&, const Request&, const PostponeDeployment&, const Limits&);
 Decision decide(const World&, const Request&, const PlaceDeployment&, const Limits&);
 Decision decide(const World&, const Request&, const RequestAdapterLoad&, const Limits&);
 Decision decide(const World&, const Request&, const RequestAdapterUnload&, const Limits&);
@@ -18,6 +22,11 @@ Decision decide(const World&, const Request&, const FailAdapterLoad&, const Limi
 Decision decide(const World&, const Request&, const ConfirmAdapterUnloaded&, const Limits&);
 
 void evolve(World&, const Fact&, const DeploymentCreated&);
+void evolve(World&, const Fact&, const DeploymentDetailsSet&);
+void evolve(World&, const Fact&, const DeploymentStatusSet&);
+void evolve(World&, const Fact&, const DeploymentResolved&);
+void evolve(World&, const Fact&, const DeploymentRevised&);
+void evolve(World&, const Fact&, const DeploymentPostponed&);
 void evolve(World&, const Fact&, const DeploymentUpdated&);
 void evolve(World&, const Fact&, const DeploymentPlaced&);
 void evolve(World&, const Fact&, const DeploymentReady&);

@@ -24,19 +24,29 @@ struct CreateFileset {
   std::string description;
   std::string purpose = "generic";  // "generic", "dataset" or "model"
   std::vector<File> files;          // blobs that are stored already
+  JsonText details = {};                 // an object or null: what its users keep with it (project, storage, metadata …); no rule looks at it
+  std::string service = {};              // the service that made it for its users, who then may not change its files; empty: none
   static constexpr auto fields() {
     return std::tuple{field_or_default("description", &CreateFileset::description),
                       field_or_default("purpose", &CreateFileset::purpose),
-                      field_or_default("files", &CreateFileset::files)};
+                      field_or_default("files", &CreateFileset::files),
+                      field_or_default("details", &CreateFileset::details),
+                      field_or_default("service", &CreateFileset::service)};
   }
 };
 struct UpdateFileset {
   static constexpr std::string_view type = "UpdateFileset";
   std::optional<std::string> description;
   std::optional<std::string> purpose;
+  std::optional<JsonText> details = {};  // a merge patch (RFC 7396)
+  std::optional<JsonText> members = {};  // an object: each of its members replaces that of the details as a whole, null removes it
+  std::optional<std::string> service = {};
   static constexpr auto fields() {
     return std::tuple{field_or_default("description", &UpdateFileset::description),
-                      field_or_default("purpose", &UpdateFileset::purpose)};
+                      field_or_default("purpose", &UpdateFileset::purpose),
+                      field_or_default("details", &UpdateFileset::details),
+                      field_or_default("members", &UpdateFileset::members),
+                      field_or_default("service", &UpdateFileset::service)};
   }
 };
 struct PutFile {
@@ -72,6 +82,15 @@ struct FilesetUpdated {
   std::string description, purpose;
   static constexpr auto fields() {
     return std::tuple{field("description", &FilesetUpdated::description), field("purpose", &FilesetUpdated::purpose)};
+  }
+};
+// Beside its creation, or later. An object.
+struct FilesetDetailsSet {
+  static constexpr EventType type{"FilesetDetailsSet", 1};
+  JsonText details;
+  std::string service;
+  static constexpr auto fields() {
+    return std::tuple{field("details", &FilesetDetailsSet::details), field("service", &FilesetDetailsSet::service)};
   }
 };
 struct FilePut {

@@ -7,6 +7,7 @@ void evolve(World& world, const Fact& fact, const FilesetCreated& created) {
                                                  .name = fact.name,
                                                  .purpose = created.purpose,
                                                  .description = created.description,
+                                                 .service = created.created_by_job.empty() ? "" : "customization",
                                                  .files = {}};
   count_new(world, "fileset", fact.workspace);
 }
@@ -15,6 +16,12 @@ void evolve(World& world, const Fact& fact, const FilesetUpdated& updated) {
   FilesetState& fileset = subject(world.filesets, fact);
   fileset.description = updated.description;
   fileset.purpose = updated.purpose;
+}
+
+void evolve(World& world, const Fact& fact, const FilesetDetailsSet& set) {
+  FilesetState& fileset = subject(world.filesets, fact);
+  fileset.details = set.details;
+  fileset.service = set.service;
 }
 
 void evolve(World& world, const Fact& fact, const FilePut& put) {

@@ -75,4 +75,76 @@ TEST_CASE("a fileset that a model, an adapter or an unfinished job needs is not 
   story.given("rows", DeleteFileset{}).then({"FilesetDeleted"});
 }
 
+namespace {
+
+template <class C>
+Request by_service(Story& story, const std::string& name, C command) {
+  auto request = story.request("default", name, command);
+  request.key.principal = "service:jobs";
+  return request;
+}
+
+}  // namespace
+
+TEST_CASE("what a service has made is changed by services alone") {
+  Story story = a_workshop();
+  story.when("made", CreateFileset{"", "generic", {}, {}, "jobs"}).then_refused(ErrorCode::forbidden, "data.service");
+  story.given(by_service(story, "made", CreateFileset{"", "generic", {}, {}, "jobs"})).then({"FilesetCreated", "FilesetDetailsSet"});
+  const auto outcome = story.when("made", PutFile{"a", std::string(64, 'a'), 1});
+  outcome.then_refused(ErrorCode::forbidden, "name");
+  CHECK(outcome.message().find("immutable") != std::string::npos);
+  story.given(by_service(story, "made", PutFile{"a", std::string(64, 'a'), 1})).then({"FilePut"});
+  story.when("made", DeleteFile{"a"}).then_refused(ErrorCode::forbidden, "name");
+  UpdateFileset rename;
+  rename.service = "";
+  story.when("made", rename).then_refused(ErrorCode::forbidden, "data.service");
+  story.given(by_service(story, "made", rename)).then({"FilesetDetailsSet"});
+  story.given("made", DeleteFile{"a"}).then({"FileDeleted"});
+}
+
+TEST_CASE("members of the details are replaced as a whole, nulls inside them included") {
+  Story story = a_workshop();
+  UpdateFileset update;
+  update.members = JsonText{R"({"custom":{"a":{"x":1},"b":null},"cache":true})"};
+  story.given("rows", update).then({"FilesetDetailsSet"});
+  CHECK(story.fileset("rows").details.text == R"({"custom":{"a":{"x":1},"b":null},"cache":true})");
+  update.members = JsonText{R"({"custom":{"a":{"y":null}},"cache":null})"};
+  story.given("rows", update).then({"FilesetDetailsSet"});
+  CHECK(story.fileset("rows").details.text == R"({"custom":{"a":{"y":null}}})");
+  story.when("rows", update).then_nothing();
+  update.members = JsonText{"[1]"};
+  story.when("rows", update).then_refused(ErrorCode::invalid, "data.details");
+}
+
+TEST_CASE("a fileset's project exists when it is set") {
+  Story story = a_workshop();
+  UpdateFileset update;
+  update.members = JsonText{R"({"project":"house"})"};
+  const auto outcome = story.when("rows", update);
+  outcome.then_refused(ErrorCode::invalid, "data.project");
+  CHECK(outcome.message() == "project house does not exist");
+  story.given("project::house", CreateRecord{"", JsonText{"{}"}});
+  story.given("rows", update);
+  story.given("project::house", DeleteRecord{});
+  update.description = "still of the house that is gone";
+  story.given("rows", update).then({"FilesetUpdated"});
+}
+
+TEST_CASE("quotas count what a file replaces, and say the numbers") {
+  Story story = a_workshop();  // "rows" has 10 bytes, "smol-files" as well
+  story.limits.fileset_bytes_max = 100;
+  story.given("rows", PutFile{"big", std::string(64, 'a'), 90});
+  const auto outcome = story.when("rows", PutFile{"one", std::string(64, 'a'), 1});
+  outcome.then_refused(ErrorCode::limit, "data.size");
+  CHECK(outcome.message() == "the fileset would have 101 bytes; 100 are allowed");
+  story.given("rows", PutFile{"big", std::string(64, 'b'), 90}).then({"FilePut"});
+  story.when("other", CreateFileset{"", "generic", {file("a", 'a', 101)}}).then_refused(ErrorCode::limit, "data.size");
+  story.limits.workspace_bytes_max = 120;
+  story.when("other", CreateFileset{"", "generic", {file("a", 'a', 11)}}).then_refused(ErrorCode::limit, "workspace");
+  story.given("other", CreateFileset{"", "generic", {file("a", 'a', 10)}});
+  story.when("other", PutFile{"b", std::string(64, 'a'), 1}).then_refused(ErrorCode::limit, "workspace");
+  story.limits.workspace_bytes_max = 100;
+  story.when("rows", PutFile{"big", std::string(64, 'c'), 80}).then({"FilePut"});  // less than before: always possible
+}
+
 }  // namespace luthier::events

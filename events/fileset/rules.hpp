@@ -12,6 +12,7 @@ Decision decide(const World&, const Request&, const DeleteFileset&, const Limits
 
 void evolve(World&, const Fact&, const FilesetCreated&);
 void evolve(World&, const Fact&, const FilesetUpdated&);
+void evolve(World&, const Fact&, const FilesetDetailsSet&);
 void evolve(World&, const Fact&, const FilePut&);
 void evolve(World&, const Fact&, const FileDeleted&);
 void evolve(World&, const Fact&, const FilesetDeleted&);

@@ -23,7 +23,7 @@ Result<TrainingMethod> method_of(const JsonText& config) {
   if (!value || !value->object()) return invalid("data.config: an object is needed", "data.config");
   const auto method = member<std::string>(*value, "method", "data.config.method");
   if (!method) return method.error();
-  if (*method == "full") return TrainingMethod{*method, std::nullopt};
+  if (*method == "full") return TrainingMethod{*method, std::nullopt, false};
   if (*method != "lora") return invalid("data.config.method: \"lora\" or \"full\" is needed", "data.config.method");
   const json::Value none{json::Object{}};
   const json::Value* shape = value->find("lora");
@@ -32,7 +32,9 @@ Result<TrainingMethod> method_of(const JsonText& config) {
   if (*rank < 1) return invalid("data.config.lora.r: 1 or more is needed", "data.config.lora.r");
   const auto alpha = member<double>(shape ? *shape : none, "alpha", "data.config.lora.alpha");
   if (!alpha) return alpha.error();
-  return TrainingMethod{*method, LoraShape{*rank, *alpha}};
+  if (const json::Value* merge = value->find("merge"); merge && std::holds_alternative<bool>(merge->held) && std::get<bool>(merge->held))
+    return TrainingMethod{"full", std::nullopt, true};
+  return TrainingMethod{*method, LoraShape{*rank, *alpha}, false};
 }
 
 }  // namespace luthier::events

@@ -10,8 +10,9 @@
 namespace luthier::events {
 
 struct TrainingMethod {
-  std::string method;             // "lora" or "full"
+  std::string method;             // "lora": the output is an adapter; "full": a model
   std::optional<LoraShape> lora;  // with "lora"
+  bool is_merged = false;         // with "full": LoRA weights, put into those of the model
 };
 Result<TrainingMethod> method_of(const JsonText& config);
 

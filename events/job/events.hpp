@@ -40,6 +40,19 @@ struct JobInputs {
   bool operator==(const JobInputs&) const = default;
 };
 
+// What is served when the job has ended: the base model of an adapter, or the new model; unless a deployment serves it already.
+struct WishedDeployment {
+  std::string name;
+  std::string config;   // the name of its deployment config, a record; made when `config_data` is there
+  JsonText config_data;  // an object, or null: the config exists
+  bool lora_enabled = true;
+  static constexpr auto fields() {
+    return std::tuple{field("name", &WishedDeployment::name), field("config", &WishedDeployment::config),
+                      field("config_data", &WishedDeployment::config_data), field("lora_enabled", &WishedDeployment::lora_enabled)};
+  }
+  bool operator==(const WishedDeployment&) const = default;
+};
+
 struct StartJob {
   static constexpr std::string_view type = "StartJob";
   std::string model;            // the base: "ws/name" or a name of this workspace
@@ -62,6 +75,53 @@ struct StartJob {
                       field("config", &StartJob::config),
                       field_or_default("inputs", &StartJob::inputs)};
   }
+};
+// As StartJob, but accepted at once: what it names must exist, and its rows are read afterwards, as the job's first step, which may end it.
+struct SubmitJob {
+  static constexpr std::string_view type = "SubmitJob";
+  std::string model, dataset;
+  std::string output;  // the name of the adapter (method lora) or model (method full) that it makes, or replaces the files of
+  std::string output_fileset;  // the name of the fileset that its files go into; empty: as the output, or like it
+  std::string description;
+  std::int64_t priority = 0;
+  JsonText config;   // the training configuration of the engine
+  JsonText preparation = {};  // an object or null: how the preparer finds and reads the rows
+  JsonText details = {};  // an object or null: what its users keep with it; no rule looks at it
+  std::optional<WishedDeployment> deploy;  // of the result
+  static constexpr auto fields() {
+    return std::tuple{field("model", &SubmitJob::model),
+                      field("dataset", &SubmitJob::dataset),
+                      field("output", &SubmitJob::output),
+                      field_or_default("output_fileset", &SubmitJob::output_fileset),
+                      field_or_default("description", &SubmitJob::description),
+                      field_or_default("priority", &SubmitJob::priority),
+                      field("config", &SubmitJob::config),
+                      field_or_default("preparation", &SubmitJob::preparation),
+                      field_or_default("details", &SubmitJob::details),
+                      field_or_default("deploy", &SubmitJob::deploy)};
+  }
+};
+// From the preparer, which has read the rows of a submitted job.
+struct PrepareJob {
+  static constexpr std::string_view type = "PrepareJob";
+  JsonText config;  // canonical
+  JobInputs inputs;
+  static constexpr auto fields() { return std::tuple{field("config", &PrepareJob::config), field("inputs", &PrepareJob::inputs)}; }
+};
+struct RejectJob {
+  static constexpr std::string_view type = "RejectJob";
+  std::string reason;
+  static constexpr auto fields() { return std::tuple{field("reason", &RejectJob::reason)}; }
+};
+struct DeleteJob {  // one that has ended; what it has made stays
+  static constexpr std::string_view type = "DeleteJob";
+  static constexpr auto fields() { return std::tuple{}; }
+};
+// What a client wants to be kept with the job; a merge patch (RFC 7396).
+struct UpdateJob {
+  static constexpr std::string_view type = "UpdateJob";
+  JsonText details;
+  static constexpr auto fields() { return std::tuple{field("details", &UpdateJob::details)}; }
 };
 struct CancelJob {
   static constexpr std::string_view type = "CancelJob";
@@ -149,6 +209,39 @@ struct ConfirmStopped {
   }
 };
 
+// Accepted, and still to be prepared; JobQueued follows, or JobFailed.
+struct JobSubmitted {
+  static constexpr EventType type{"JobSubmitted", 1};
+  std::string model, dataset, output, output_fileset, method, description;
+  std::int64_t priority = 0;
+  std::string model_id, dataset_fileset_id;
+  JsonText config, preparation, details;
+  std::optional<WishedDeployment> deploy;
+  static constexpr auto fields() {
+    return std::tuple{field("model", &JobSubmitted::model),
+                      field("dataset", &JobSubmitted::dataset),
+                      field("output", &JobSubmitted::output),
+                      field("output_fileset", &JobSubmitted::output_fileset),
+                      field("method", &JobSubmitted::method),
+                      field("description", &JobSubmitted::description),
+                      field("priority", &JobSubmitted::priority),
+                      field("model_id", &JobSubmitted::model_id),
+                      field("dataset_fileset_id", &JobSubmitted::dataset_fileset_id),
+                      field("config", &JobSubmitted::config),
+                      field("preparation", &JobSubmitted::preparation),
+                      field("details", &JobSubmitted::details),
+                      field("deploy", &JobSubmitted::deploy)};
+  }
+};
+struct JobDetailsSet {
+  static constexpr EventType type{"JobDetailsSet", 1};
+  JsonText details;
+  static constexpr auto fields() { return std::tuple{field("details", &JobDetailsSet::details)}; }
+};
+struct JobDeleted {
+  static constexpr EventType type{"JobDeleted", 1};
+  static constexpr auto fields() { return std::tuple{}; }
+};
 struct JobQueued {
   static constexpr EventType type{"JobQueued", 1};
   std::string model, dataset, output, method, description;  // references as "ws/name"; method "lora" or "full"

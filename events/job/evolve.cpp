@@ -17,10 +17,35 @@ void end(World& world, const Fact& fact, JobPhase phase) {
   JobState& job = job_of(world, fact);
   job.phase = phase;
   leave_place(job);
-  for (std::string* bulky : {&job.model, &job.dataset, &job.output, &job.method, &job.description}) std::string().swap(*bulky);
+  for (std::string* bulky : {&job.model, &job.dataset, &job.output, &job.output_fileset, &job.method, &job.description})
+    std::string().swap(*bulky);
   job.config = {};
+  job.preparation = {};
   job.inputs = {};
+  job.deploy.reset();
   world.open_jobs.erase({fact.workspace, fact.name});
+}
+
+JobState accepted_job(World& world, const Fact& fact, const auto& event) {
+  JobState job;
+  job.id = fact.stream.id;
+  job.workspace = fact.workspace;
+  job.name = fact.name;
+  job.queued_order = ++world.jobs_accepted;
+  job.priority = event.priority;
+  job.model = event.model;
+  job.dataset = event.dataset;
+  job.output = event.output;
+  job.method = event.method;
+  job.description = event.description;
+  job.config = event.config;
+  return job;
+}
+
+void add(World& world, const Fact& fact, JobState job) {
+  world.jobs[{fact.workspace, fact.name}] = std::move(job);
+  world.open_jobs.insert({fact.workspace, fact.name});
+  count_new(world, "job", fact.workspace);
 }
 
 void begin(JobState& job, std::int64_t resumed_from_step) {
@@ -31,24 +56,35 @@ void begin(JobState& job, std::int64_t resumed_from_step) {
 
 }  // namespace
 
+void evolve(World& world, const Fact& fact, const JobSubmitted& submitted) {
+  JobState job = accepted_job(world, fact, submitted);
+  job.phase = JobPhase::checking;
+  job.model_id = submitted.model_id;
+  job.inputs.dataset_fileset_id = submitted.dataset_fileset_id;
+  job.output_fileset = submitted.output_fileset;
+  job.preparation = submitted.preparation;
+  job.details = submitted.details;
+  job.deploy = submitted.deploy;
+  add(world, fact, std::move(job));
+}
+
+void evolve(World& world, const Fact& fact, const JobDetailsSet& set) { job_of(world, fact).details = set.details; }
+
+void evolve(World& world, const Fact& fact, const JobDeleted&) {
+  world.jobs.erase({fact.workspace, fact.name});
+  count_gone(world, "job", fact.workspace);
+}
+
+// The first event of a job that was checked before it was accepted, the second of one that was submitted.
 void evolve(World& world, const Fact& fact, const JobQueued& queued) {
-  JobState job;
-  job.id = fact.stream.id;
-  job.workspace = fact.workspace;
-  job.name = fact.name;
-  job.queued_order = ++world.jobs_accepted;
-  job.priority = queued.priority;
+  const auto found = world.jobs.find({fact.workspace, fact.name});
+  if (found == world.jobs.end()) add(world, fact, accepted_job(world, fact, queued));
+  JobState& job = job_of(world, fact);
+  job.phase = JobPhase::queued;
+  job.prepared = true;
   job.model_id = queued.inputs.model_id;
-  job.model = queued.model;
-  job.dataset = queued.dataset;
-  job.output = queued.output;
-  job.method = queued.method;
-  job.description = queued.description;
   job.config = queued.config;
   job.inputs = queued.inputs;
-  world.jobs[{fact.workspace, fact.name}] = std::move(job);
-  world.open_jobs.insert({fact.workspace, fact.name});
-  count_new(world, "job", fact.workspace);
 }
 
 void evolve(World& world, const Fact& fact, const JobPlaced& placed) {
@@ -96,7 +132,10 @@ void evolve(World& world, const Fact& fact, const JobPaused& paused) {
   leave_place(job);
 }
 
-void evolve(World& world, const Fact& fact, const JobResumed&) { job_of(world, fact).phase = JobPhase::queued; }
+void evolve(World& world, const Fact& fact, const JobResumed&) {
+  JobState& job = job_of(world, fact);
+  job.phase = job.prepared ? JobPhase::queued : JobPhase::checking;
+}
 
 void evolve(World& world, const Fact& fact, const JobCompleted&) { end(world, fact, JobPhase::completed); }
 

@@ -308,4 +308,122 @@ TEST_CASE("invariant 9: a job that has ended stays as it is, whatever is sent to
   check_over(cancelled);
 }
 
+namespace {
+
+SubmitJob submit_job(const std::string& output, const std::string& method = "lora") {
+  SubmitJob submit;
+  submit.model = "smol";
+  submit.dataset = "rows";
+  submit.output = output;
+  submit.config.text = R"({"method":")" + method + R"(","lora":{"r":8,"alpha":32}})";
+  return submit;
+}
+
+PrepareJob prepare_job(const Story& story, const std::string& output, const std::string& method = "lora") {
+  const auto start = story.start_job(output, method);
+  return {start.config, *start.inputs};
+}
+
+// Submitted, prepared, trained.
+Outcome trained(Story& story, const std::string& name, const SubmitJob& submit, const std::string& method = "lora") {
+  story.given(name, submit);
+  story.given(name, prepare_job(story, submit.output, method));
+  story.given(name, place_job(1));
+  story.given(name, BeginAttempt{1, 0});
+  return story.given(name, Story::complete(1));
+}
+
+}  // namespace
+
+TEST_CASE("a submitted job is accepted at once, and queued when it is prepared") {
+  Story story = a_workshop();
+  story.given("tune", submit_job("capitals")).then({"JobSubmitted"});
+  CHECK(story.job("tune").phase == JobPhase::checking);
+  story.when("tune", place_job(1)).then_refused(ErrorCode::conflict);
+  auto stale = prepare_job(story, "capitals");
+  stale.inputs.model_id = "model-other";
+  story.when("tune", stale).then_refused(ErrorCode::conflict, "data.inputs");
+  story.given("tune", prepare_job(story, "capitals")).then({"JobQueued"});
+  CHECK(story.job("tune").phase == JobPhase::queued);
+  story.when("tune", prepare_job(story, "capitals")).then_refused(ErrorCode::conflict);
+}
+
+TEST_CASE("a submitted job whose rows are bad fails with the reason, and can then be deleted") {
+  Story story = a_workshop();
+  story.given("tune", submit_job("capitals"));
+  story.when("tune", DeleteJob{}).then_refused(ErrorCode::conflict);
+  const auto outcome = story.given("tune", RejectJob{"train.jsonl: row 4: not JSON"});
+  outcome.then({"JobFailed"});
+  CHECK(outcome.event<JobFailed>(0).reason == "train.jsonl: row 4: not JSON");
+  story.when("tune", RejectJob{"again"}).then_refused(ErrorCode::conflict);
+  story.given("tune", DeleteJob{}).then({"JobDeleted"});
+  story.when("tune", submit_job("capitals")).then({"JobSubmitted"});
+}
+
+TEST_CASE("a job that waits for its preparation is cancelled, paused and resumed") {
+  Story story = a_workshop();
+  story.given("tune", submit_job("capitals"));
+  story.given("tune", PauseJob{}).then({"JobPaused"});
+  story.given("tune", ResumeJob{}).then({"JobResumed"});
+  CHECK(story.job("tune").phase == JobPhase::checking);
+  story.given("tune", CancelJob{"no longer"}).then({"JobCancelled"});
+}
+
+TEST_CASE("the files of a result go into the fileset that was promised") {
+  Story story = a_workshop();
+  auto submit = submit_job("capitals");
+  submit.output_fileset = "Bad";
+  story.when("tune", submit).then_refused(ErrorCode::invalid, "data.output_fileset");
+  submit.output_fileset = "rows";
+  story.when("tune", submit).then_refused(ErrorCode::conflict, "data.output_fileset");
+  submit.output_fileset = "capitals-0123456789ab";
+  trained(story, "tune", submit);
+  CHECK(story.model("smol").adapters.at("capitals").fileset == "default/capitals-0123456789ab");
+}
+
+TEST_CASE("a submitted job gives an adapter that is there new files, and enables it") {
+  Story story = a_workshop();
+  trained(story, "first", submit_job("capitals"));
+  story.given("smol", DisableAdapter{"capitals"});
+  const auto before = story.model("smol").adapters.at("capitals");
+  trained(story, "second", submit_job("capitals"))
+      .then({"JobStepFinished", "FilesetCreated", "FilePut", "FilePut", "JobStepFinished", "AdapterUpdated", "AdapterEnabled", "JobStepFinished",
+             "JobCompleted"});
+  const auto& after = story.model("smol").adapters.at("capitals");
+  CHECK(after.id == before.id);
+  CHECK(after.fileset_id != before.fileset_id);
+  CHECK(after.enabled);
+}
+
+TEST_CASE("a merged adapter is a model, which says how its weights came about") {
+  Story story = a_workshop();
+  auto submit = submit_job("capitals");
+  submit.config.text = R"({"method":"lora","lora":{"r":8,"alpha":32},"merge":true})";
+  story.given("tune", submit);
+  CHECK(story.job("tune").method == "full");
+  auto prepare = prepare_job(story, "capitals");
+  prepare.config = submit.config;
+  story.given("tune", prepare);
+  story.given("tune", place_job(1));
+  story.given("tune", BeginAttempt{1, 0});
+  story.given("tune", Story::complete(1))
+      .then({"JobStepFinished", "FilesetCreated", "FilePut", "FilePut", "JobStepFinished", "ModelCreated", "ModelDetailsSet", "JobStepFinished",
+             "JobCompleted"});
+  CHECK(story.model("capitals").details.text == R"({"finetuning_type":"lora_merged"})");
+}
+
+TEST_CASE("a submitted job gives a model that is there new files, unless it is its base or in use") {
+  Story story = a_workshop();
+  story.when("tune", submit_job("smol", "full")).then_refused(ErrorCode::conflict, "data.output");
+  trained(story, "first", submit_job("capitals", "full"), "full");
+  const auto id = story.model("capitals").id;
+  trained(story, "second", submit_job("capitals", "full"), "full")
+      .then({"JobStepFinished", "FilesetCreated", "FilePut", "FilePut", "JobStepFinished", "ModelUpdated", "ModelDetailsSet", "JobStepFinished",
+             "JobCompleted"});
+  CHECK(story.model("capitals").id == id);
+  story.given("capitals", story.spec_of("capitals"));
+  story.given("serve", CreateDeployment{"capitals", "", true});
+  story.when("third", submit_job("capitals", "full")).then_refused(ErrorCode::conflict, "data.output");
+}
+
 }  // namespace luthier::events

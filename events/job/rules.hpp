@@ -5,6 +5,11 @@
 namespace luthier::events {
 
 Decision decide(const World&, const Request&, const StartJob&, const Limits&);
+Decision decide(const World&, const Request&, const SubmitJob&, const Limits&);
+Decision decide(const World&, const Request&, const PrepareJob&, const Limits&);
+Decision decide(const World&, const Request&, const RejectJob&, const Limits&);
+Decision decide(const World&, const Request&, const UpdateJob&, const Limits&);
+Decision decide(const World&, const Request&, const DeleteJob&, const Limits&);
 Decision decide(const World&, const Request&, const CancelJob&, const Limits&);
 Decision decide(const World&, const Request&, const PauseJob&, const Limits&);
 Decision decide(const World&, const Request&, const ResumeJob&, const Limits&);
@@ -15,6 +20,9 @@ Decision decide(const World&, const Request&, const CompleteAttempt&, const Limi
 Decision decide(const World&, const Request&, const FailAttempt&, const Limits&);
 Decision decide(const World&, const Request&, const ConfirmStopped&, const Limits&);
 
+void evolve(World&, const Fact&, const JobSubmitted&);
+void evolve(World&, const Fact&, const JobDetailsSet&);
+void evolve(World&, const Fact&, const JobDeleted&);
 void evolve(World&, const Fact&, const JobQueued&);
 void evolve(World&, const Fact&, const JobPlaced&);
 void evolve(World&, const Fact&, const JobStarted&);

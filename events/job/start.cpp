@@ -3,26 +3,71 @@
 #include "events/job/rules.hpp"
 #include "events/json/value.hpp"
 #include "events/model/rules.hpp"
+#include "events/platform_job/rules.hpp"
 
 namespace luthier::events {
 namespace {
 
 constexpr json::Bounds config_bounds{.bytes_max = 256 * 1024, .depth_max = 32};
 
+// What becomes of the output's name: a submitted job may give new files to what a job before it has made, one that is checked before
+// its acceptance may not.
+enum class Taken { is_refused, is_replaced };
+
+Result<void> check_adapter_name(const World& world, const std::string& output, const ModelState& model, Taken taken, const Limits& limits) {
+  if (taken == Taken::is_replaced && model.adapters.contains(output)) return {};
+  return check_new_adapter(world, model, output, "data.output", limits);
+}
+
+Result<void> check_model_name(const World& world, const std::string& workspace, const std::string& output, const ModelState& base, Taken taken,
+                              const Limits& limits) {
+  const ModelState* model = find(world.models, {workspace, output});
+  if (taken == Taken::is_refused || !model) return check_new_name(world, "model", workspace, output, "data.output", limits);
+  const std::string title = "model " + reference_to(*model) + " already exists";
+  if (model->id == base.id) return conflict(title + " and is the base of this job; choose another name for the output", "data.output");
+  if (const auto user = user_of_model(world, model->id); !user.empty())
+    return conflict(title + " and is in use by " + user + "; choose another name for the output", "data.output");
+  return {};
+}
+
 // An adapter lives with its model; a full model lives with its job.
-Result<void> check_output(const World& world, const Request& request, const StartJob& start, const std::string& method,
-                          const ModelState& model, const Limits& limits) {
-  const std::string field = "data.output";
+Result<void> check_output(const World& world, const Request& request, const std::string& output, const std::string& method,
+                          const ModelState& model, Taken taken, const Limits& limits) {
   const std::string& workspace = request.key.workspace;
   if (method == "lora" && model.workspace != workspace)
     return invalid("data.model: an adapter is made in the workspace of its model; start the job in " + model.workspace, "data.model");
-  if (auto ok = method == "lora" ? check_new_adapter(world, model, start.output, field, limits)
-                                 : check_new_name(world, "model", workspace, start.output, field, limits);
+  if (auto ok = method == "lora" ? check_adapter_name(world, output, model, taken, limits)
+                                 : check_model_name(world, workspace, output, model, taken, limits);
       !ok)
     return ok;
-  if (const JobState* job = claiming_job(world, workspace, start.output))
-    return conflict("\"" + start.output + "\" is the output of job " + reference_to(*job) + ", which has not ended", field);
+  if (const JobState* job = claiming_job(world, workspace, output))
+    return conflict("\"" + output + "\" is the output of job " + reference_to(*job) + ", which has not ended", "data.output");
   return {};
+}
+
+struct Accepted {
+  const ModelState* model;
+  const FilesetState* dataset;
+  std::string method;
+  JsonText config;
+};
+
+// What is asked of every job, whether its rows were read before or will be read afterwards.
+template <class Wish>
+Result<Accepted> accept(const World& world, const Request& request, const Wish& wish, Taken taken, const Limits& limits) {
+  const std::string& workspace = request.key.workspace;
+  if (auto ok = check_new_job_name(world, "job", workspace, request.name, limits); !ok) return ok.error();
+  if (auto ok = check_description(wish.description, limits); !ok) return ok.error();
+  const auto model = existing_model(world, wish.model, workspace, "data.model");
+  if (!model) return model.error();
+  const auto dataset = existing_fileset(world, wish.dataset, workspace, "data.dataset");
+  if (!dataset) return dataset.error();
+  auto config = json::canonical(wish.config.text, config_bounds);
+  if (!config) return invalid("data.config: " + config.error().message, "data.config");
+  const auto method = method_of(*config);
+  if (!method) return method.error();
+  if (auto ok = check_output(world, request, wish.output, method->method, **model, taken, limits); !ok) return ok.error();
+  return Accepted{*model, *dataset, method->method, std::move(*config)};
 }
 
 Result<void> check_inputs(const StartJob& start, const ModelState& model, const FilesetState& dataset) {
@@ -37,22 +82,78 @@ Result<void> check_inputs(const StartJob& start, const ModelState& model, const 
 
 Decision decide(const World& world, const Request& request, const StartJob& start, const Limits& limits) {
   const std::string& workspace = request.key.workspace;
-  if (auto ok = check_new_name(world, "job", workspace, request.name, "name", limits); !ok) return ok.error();
-  if (auto ok = check_description(start.description, limits); !ok) return ok.error();
-  const auto model = existing_model(world, start.model, workspace, "data.model");
-  if (!model) return model.error();
-  const auto dataset = filled_fileset(world, start.dataset, workspace, "data.dataset");
-  if (!dataset) return dataset.error();
-  if (auto ok = check_analysed(world, **model); !ok) return ok.error();
-  auto config = json::canonical(start.config.text, config_bounds);
-  if (!config) return invalid("data.config: " + config.error().message, "data.config");
-  const auto method = method_of(*config);
-  if (!method) return method.error();
-  if (auto ok = check_output(world, request, start, method->method, **model, limits); !ok) return ok.error();
-  if (auto ok = check_inputs(start, **model, **dataset); !ok) return ok.error();
+  const auto accepted = accept(world, request, start, Taken::is_refused, limits);
+  if (!accepted) return accepted.error();
+  if (accepted->dataset->files.empty())
+    return invalid("fileset " + reference_to(*accepted->dataset) + " is empty; put files into it first", "data.dataset");
+  if (auto ok = check_analysed(world, *accepted->model); !ok) return ok.error();
+  if (auto ok = check_inputs(start, *accepted->model, *accepted->dataset); !ok) return ok.error();
   return Facts{opening_fact(request, workspace, request.name,
-                            JobQueued{reference_to(**model), reference_to(**dataset), start.output, method->method,
-                                      start.description, start.priority, std::move(*config), *start.inputs})};
+                            JobQueued{reference_to(*accepted->model), reference_to(*accepted->dataset), start.output, accepted->method,
+                                      start.description, start.priority, accepted->config, *start.inputs})};
+}
+
+Decision decide(const World& world, const Request& request, const SubmitJob& submit, const Limits& limits) {
+  const std::string& workspace = request.key.workspace;
+  const auto accepted = accept(world, request, submit, Taken::is_replaced, limits);
+  if (!accepted) return accepted.error();
+  if (accepted->model->fileset.empty()) return check_analysed(world, *accepted->model).error();
+  if (!accepted->model->spec_error.empty())
+    if (auto ok = check_analysed(world, *accepted->model); !ok && ok.error().code == ErrorCode::invalid) return ok.error();
+  if (!submit.output_fileset.empty())
+    if (auto ok = check_new_name(world, "fileset", workspace, submit.output_fileset, "data.output_fileset", limits); !ok) return ok.error();
+  auto details = checked_details(submit.details, limits);
+  if (!details) return details.error();
+  auto preparation = checked_details(submit.preparation, limits);
+  if (!preparation) return preparation.error();
+  auto deploy = submit.deploy;
+  if (deploy) {
+    auto data = checked_details(deploy->config_data, limits);
+    if (!data) return data.error();
+    if (deploy->config_data.text != "null") deploy->config_data = std::move(*data);
+  }
+  return Facts{opening_fact(request, workspace, request.name,
+                            JobSubmitted{reference_to(*accepted->model), reference_to(*accepted->dataset), submit.output, submit.output_fileset,
+                                         accepted->method, submit.description, submit.priority, accepted->model->id, accepted->dataset->id,
+                                         accepted->config, std::move(*preparation), std::move(*details), std::move(deploy)})};
+}
+
+Decision decide(const World& world, const Request& request, const PrepareJob& prepare, const Limits&) {
+  const auto found = target(world.jobs, request);
+  if (!found) return found.error();
+  const JobState& job = **found;
+  if (job.phase != JobPhase::checking)
+    return conflict("job " + reference_to(job) + " is " + std::string(to_string(job.phase)) + "; it is not to be prepared");
+  auto config = json::canonical(prepare.config.text, config_bounds);
+  if (!config) return invalid("data.config: " + config.error().message, "data.config");
+  if (prepare.inputs.model_id != job.model_id || prepare.inputs.dataset_fileset_id != job.inputs.dataset_fileset_id)
+    return conflict("the model or the dataset of job " + reference_to(job) + " has been replaced since it was submitted", "data.inputs");
+  return Facts{fact_of(job, JobQueued{job.model, job.dataset, job.output, job.method, job.description, job.priority, std::move(*config),
+                                      prepare.inputs})};
+}
+
+Decision decide(const World& world, const Request& request, const RejectJob& reject, const Limits& limits) {
+  const auto found = target(world.jobs, request);
+  if (!found) return found.error();
+  if ((*found)->phase != JobPhase::checking) return conflict("job " + reference_to(**found) + " is " + std::string(to_string((*found)->phase)));
+  return Facts{fact_of(**found, JobFailed{0, "failed", readable(reject.reason, limits)})};
+}
+
+Decision decide(const World& world, const Request& request, const UpdateJob& update, const Limits& limits) {
+  const auto found = target(world.jobs, request);
+  if (!found) return found.error();
+  auto details = patched_details((*found)->details, update.details, limits);
+  if (!details) return details.error();
+  if (*details == (*found)->details) return Facts{};
+  return Facts{fact_of(**found, JobDetailsSet{std::move(*details)})};
+}
+
+Decision decide(const World& world, const Request& request, const DeleteJob&, const Limits&) {
+  const auto found = target(world.jobs, request);
+  if (!found) return found.error();
+  if (!is_terminal((*found)->phase))
+    return conflict("job " + reference_to(**found) + " is " + std::string(to_string((*found)->phase)) + "; cancel it, and delete it when it has ended");
+  return Facts{fact_of(**found, JobDeleted{})};
 }
 
 }  // namespace luthier::events

@@ -17,6 +17,7 @@ Decision decide(const World& world, const Request& request, const CancelJob& can
   const JobState& job = **found;
   const std::string reason = readable(cancel.reason, limits);
   switch (job.phase) {
+    case JobPhase::checking:
     case JobPhase::queued:
     case JobPhase::paused: return Facts{fact_of(job, JobCancelled{reason})};
     case JobPhase::placed:
@@ -35,6 +36,7 @@ Decision decide(const World& world, const Request& request, const PauseJob&, con
   if (!found) return found.error();
   const JobState& job = **found;
   switch (job.phase) {
+    case JobPhase::checking:
     case JobPhase::queued: return Facts{fact_of(job, JobPaused{job.checkpoint_step})};
     case JobPhase::placed:
     case JobPhase::active: return Facts{fact_of(job, JobPauseRequested{})};

@@ -102,8 +102,10 @@ class Stage {
     receipt.command = append.command;
     receipt.command_digest = append.command_digest;
     receipt.refusal = append.refusal;
+    // A clock set back must not make position_at ambiguous, and no two commands have the same time: what is sorted by it keeps its order.
+    if (!append.events.empty()) staged_.time = std::max(staged_.time + 1, now);
     for (const auto& event : append.events) {
-      if (auto written = write_event(append, event, now); !written) return written.error();
+      if (auto written = write_event(append, event); !written) return written.error();
       receipt.events.push_back(event.type);
     }
     if (!append.expected.empty()) {
@@ -118,10 +120,9 @@ class Stage {
     return Result<Receipt>(std::move(receipt));
   }
 
-  Result<void> write_event(const Append& append, const NewEvent& event, Timestamp now) {
+  Result<void> write_event(const Append& append, const NewEvent& event) {
     const auto before = head_of(event.stream);
     if (!before) return before.error();
-    staged_.time = std::max(staged_.time, now);  // a clock set back must not make position_at ambiguous
 
     Record record;
     record.position = staged_.head.position + 1;

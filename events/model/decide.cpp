@@ -1,4 +1,5 @@
 #include "events/json/value.hpp"
+#include "events/model/details.hpp"
 #include "events/model/rules.hpp"
 
 namespace luthier::events {
@@ -29,12 +30,22 @@ Decision decide(const World& world, const Request& request, const CreateModel& c
   if (const JobState* job = claiming_job(world, workspace, request.name, "full"))
     return conflict("model " + workspace + "/" + request.name + " will be made by job " + reference_to(*job), "name");
   if (auto ok = check_description(create.description, limits); !ok) return ok.error();
-  const auto fileset = filled_fileset(world, create.fileset, workspace, "data.fileset");
-  if (!fileset) return fileset.error();
+  ModelCreated created;
+  created.description = create.description;
+  if (!create.fileset.empty()) {  // it may still be empty: the model is described once there is something to read
+    const auto fileset = existing_fileset(world, create.fileset, workspace, "data.fileset");
+    if (!fileset) return fileset.error();
+    created.fileset = reference_to(**fileset);
+    created.fileset_id = (*fileset)->id;
+  }
   const auto base = base_reference(world, create, workspace);
   if (!base) return base.error();
-  return Facts{opening_fact(request, workspace, request.name,
-                            ModelCreated{reference_to(**fileset), (*fileset)->id, create.description, *base, ""})};
+  created.base_model = *base;
+  auto details = checked_details(create.details, limits);
+  if (!details) return details.error();
+  Facts facts{opening_fact(request, workspace, request.name, std::move(created))};
+  if (details->text != "{}") facts.push_back({facts[0].stream, workspace, request.name, ModelDetailsSet{std::move(*details)}});
+  return facts;
 }
 
 Decision decide(const World& world, const Request& request, const UpdateModel& update, const Limits& limits) {
@@ -52,8 +63,13 @@ Decision decide(const World& world, const Request& request, const UpdateModel& u
   if (updated.fileset_id != model.fileset_id)
     if (const auto user = user_of_model(world, model.id); !user.empty())
       return conflict("model " + reference_to(model) + " is in use by " + user, "data.fileset");
-  if (updated.fileset_id == model.fileset_id && updated.description == model.description) return Facts{};
-  return Facts{fact_of(model, updated)};
+  auto details = patched_details(model.details, update.details, limits);
+  if (details) details = with_members(*details, update.replace, limits);
+  if (!details) return details.error();
+  Facts facts;
+  if (updated.fileset_id != model.fileset_id || updated.description != model.description) facts.push_back(fact_of(model, updated));
+  if (*details != model.details) facts.push_back(fact_of(model, ModelDetailsSet{std::move(*details)}));
+  return facts;
 }
 
 Decision decide(const World& world, const Request& request, const FillModelSpec& fill, const Limits& limits) {
@@ -70,10 +86,12 @@ Decision decide(const World& world, const Request& request, const FillModelSpec&
     if (is_known && model.spec_error == error) return Facts{};
     return Facts{fact_of(model, ModelSpecFailed{fill.fileset_id, fill.fileset_version, error})};
   }
-  auto spec = json::canonical(fill.spec.text, spec_bounds);
-  if (!spec || spec->text == "null") return invalid("data.spec: a spec or an error is needed", "data.spec");
-  if (is_known && model.spec == *spec) return Facts{};
-  return Facts{fact_of(model, ModelSpecFilled{fill.fileset_id, fill.fileset_version, std::move(*spec)})};
+  const auto read = json::parse(fill.spec.text, spec_bounds);
+  if (!read || read->is_null()) return invalid("data.spec: a spec or an error is needed", "data.spec");
+  JsonText spec{""};
+  json::append(spec.text, completed_spec(*read, model, *fileset));
+  if (is_known && model.spec == spec) return Facts{};
+  return Facts{fact_of(model, ModelSpecFilled{fill.fileset_id, fill.fileset_version, std::move(spec)})};
 }
 
 Decision decide(const World& world, const Request& request, const DeleteModel&, const Limits&) {

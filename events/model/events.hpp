@@ -1,5 +1,6 @@
 // A model entity and the adapters nested in it. An adapter's events are in the stream of its model; its name is unique in
-// the workspace, because it is served as "<workspace>--<adapter>".
+// its workspace, because it is served as "<workspace>--<adapter>". Where a command or an event has an `adapter`, that is its name, or
+// "workspace/name" when the adapter lives in another workspace than its model.
 #pragma once
 
 #include <cstdint>
@@ -18,20 +19,25 @@ struct LoraShape {
 
 struct CreateModel {
   static constexpr std::string_view type = "CreateModel";
-  std::string fileset;  // "ws/name" or a name of this workspace
+  std::string fileset;  // "ws/name" or a name of this workspace; empty: a model without files (served elsewhere)
   std::string description;
   std::string base_model;  // "ws/name" of the model that it was trained from; empty: none
+  JsonText details = {};        // an object or null: what its users keep with it; no rule looks at it
   static constexpr auto fields() {
     return std::tuple{field("fileset", &CreateModel::fileset), field_or_default("description", &CreateModel::description),
-                      field_or_default("base_model", &CreateModel::base_model)};
+                      field_or_default("base_model", &CreateModel::base_model), field_or_default("details", &CreateModel::details)};
   }
 };
 struct UpdateModel {
   static constexpr std::string_view type = "UpdateModel";
   std::optional<std::string> fileset, description;
+  std::optional<JsonText> details = {};  // a merge patch (RFC 7396)
+  std::optional<JsonText> replace = {};  // members of the details that are replaced as a whole, after the patch; null takes one away
   static constexpr auto fields() {
     return std::tuple{field_or_default("fileset", &UpdateModel::fileset),
-                      field_or_default("description", &UpdateModel::description)};
+                      field_or_default("description", &UpdateModel::description),
+                      field_or_default("details", &UpdateModel::details),
+                      field_or_default("replace", &UpdateModel::replace)};
   }
 };
 // From the inspector, which has read the checkpoint.
@@ -55,11 +61,15 @@ struct CreateAdapter {
   static constexpr std::string_view type = "CreateAdapter";
   std::string adapter, fileset, description;
   bool enabled = true;
-  std::optional<LoraShape> lora;  // read from adapter_config.json by the check; what a client says must agree
+  // Read from adapter_config.json by the check; what a client says must agree. A model without a checkpoint has nothing to check
+  // against: then it is what the client says, or unknown (rank 0).
+  std::optional<LoraShape> lora;
+  std::string finetuning_type = "lora";
   static constexpr auto fields() {
     return std::tuple{field("adapter", &CreateAdapter::adapter), field("fileset", &CreateAdapter::fileset),
                       field_or_default("description", &CreateAdapter::description),
-                      field_or_default("enabled", &CreateAdapter::enabled), field_or_default("lora", &CreateAdapter::lora)};
+                      field_or_default("enabled", &CreateAdapter::enabled), field_or_default("lora", &CreateAdapter::lora),
+                      field_or_default("finetuning_type", &CreateAdapter::finetuning_type)};
   }
 };
 struct UpdateAdapter {
@@ -67,10 +77,11 @@ struct UpdateAdapter {
   std::string adapter;
   std::optional<std::string> fileset, description;
   std::optional<LoraShape> lora;
+  std::optional<bool> enabled = {};
   static constexpr auto fields() {
     return std::tuple{field("adapter", &UpdateAdapter::adapter), field_or_default("fileset", &UpdateAdapter::fileset),
                       field_or_default("description", &UpdateAdapter::description),
-                      field_or_default("lora", &UpdateAdapter::lora)};
+                      field_or_default("lora", &UpdateAdapter::lora), field_or_default("enabled", &UpdateAdapter::enabled)};
   }
 };
 struct EnableAdapter {
@@ -106,6 +117,11 @@ struct ModelUpdated {
     return std::tuple{field("fileset", &ModelUpdated::fileset), field("fileset_id", &ModelUpdated::fileset_id),
                       field("description", &ModelUpdated::description)};
   }
+};
+struct ModelDetailsSet {
+  static constexpr EventType type{"ModelDetailsSet", 1};
+  JsonText details = {};  // an object
+  static constexpr auto fields() { return std::tuple{field("details", &ModelDetailsSet::details)}; }
 };
 struct ModelSpecFilled {
   static constexpr EventType type{"ModelSpecFilled", 1};

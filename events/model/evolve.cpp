@@ -37,6 +37,8 @@ void evolve(World& world, const Fact& fact, const ModelUpdated& updated) {
   model.description = updated.description;
 }
 
+void evolve(World& world, const Fact& fact, const ModelDetailsSet& set) { subject(world.models, fact).details = set.details; }
+
 void evolve(World& world, const Fact& fact, const ModelSpecFilled& filled) {
   ModelState& model = subject(world.models, fact);
   model.spec = filled.spec;
@@ -58,8 +60,10 @@ void evolve(World& world, const Fact& fact, const ModelDeleted&) {
 
 void evolve(World& world, const Fact& fact, const AdapterCreated& created) {
   ModelState& model = subject(world.models, fact);
+  const auto name = *parse_reference(created.adapter, fact.workspace);
   model.adapters[created.adapter] = {.id = created.adapter_id,
-                                     .name = created.adapter,
+                                     .workspace = name.first,
+                                     .name = name.second,
                                      .model_id = model.id,
                                      .fileset = created.fileset,
                                      .fileset_id = created.fileset_id,
@@ -67,8 +71,8 @@ void evolve(World& world, const Fact& fact, const AdapterCreated& created) {
                                      .fileset_version = created.fileset_version,
                                      .enabled = created.enabled,
                                      .lora = created.lora};
-  world.adapter_models[{fact.workspace, created.adapter}] = model.name;
-  count_new(world, "adapter", fact.workspace);
+  world.adapter_models[name] = short_reference({fact.workspace, fact.name}, name.first);
+  count_new(world, "adapter", name.first);
 }
 
 void evolve(World& world, const Fact& fact, const AdapterUpdated& updated) {
@@ -89,9 +93,10 @@ void evolve(World& world, const Fact& fact, const AdapterDisabled& disabled) {
 }
 
 void evolve(World& world, const Fact& fact, const AdapterDeleted& deleted) {
+  const auto name = *parse_reference(deleted.adapter, fact.workspace);
   subject(world.models, fact).adapters.erase(deleted.adapter);
-  world.adapter_models.erase({fact.workspace, deleted.adapter});
-  count_gone(world, "adapter", fact.workspace);
+  world.adapter_models.erase(name);
+  count_gone(world, "adapter", name.first);
 }
 
 }  // namespace luthier::events

@@ -1,3 +1,4 @@
+#include "events/json/value.hpp"
 #include "events/world/story_test.hpp"
 
 namespace luthier::events {
@@ -7,11 +8,12 @@ CreateAdapter adapter(const std::string& name, bool enabled = true) { return {na
 
 }  // namespace
 
-TEST_CASE("a model needs a fileset that has files") {
+TEST_CASE("a model names a fileset that exists, or none") {
   Story story = a_workshop();
   story.given("empty", CreateFileset{});
   story.when("m2", CreateModel{"missing", "", ""}).then_refused(ErrorCode::invalid, "data.fileset");
-  story.when("m2", CreateModel{"empty", "", ""}).then_refused(ErrorCode::invalid, "data.fileset");
+  story.when("m2", CreateModel{"empty", "", ""}).then({"ModelCreated"});
+  story.when("m2", CreateModel{"", "", ""}).then({"ModelCreated"});
   story.when("m2", CreateModel{"not a name", "", ""}).then_refused(ErrorCode::invalid, "data.fileset");
   story.when("m2", CreateModel{"smol-files", "", "missing"}).then_refused(ErrorCode::invalid, "data.base_model");
   const auto outcome = story.when("m2", CreateModel{"default/smol-files", "", "smol"});
@@ -70,7 +72,7 @@ TEST_CASE("an adapter's name is unique in its workspace, over all models") {
   story.given("smol", adapter("capitals")).then({"AdapterCreated"});
   const auto outcome = story.when("m2", adapter("capitals"));
   outcome.then_refused(ErrorCode::conflict, "data.adapter");
-  CHECK(outcome.message() == "adapter default/capitals exists already, of model smol");
+  CHECK(outcome.message() == "adapter default/capitals already exists, of model smol");
   story.when("m2", adapter("Bad")).then_refused(ErrorCode::invalid, "data.adapter");
   story.when("nope", adapter("a1")).then_refused(ErrorCode::not_found, "name");
   story.limits.adapters_per_model_max = 1;
@@ -133,6 +135,100 @@ TEST_CASE("a name that is used again gets a new id and starts from version 1") {
   story.given("smol", CreateModel{"smol-files", "", ""});
   CHECK(story.model("smol").id != before);
   CHECK(story.model("smol").version == 1);
+}
+
+TEST_CASE("one update changes and switches an adapter") {
+  Story story = a_workshop();
+  story.given("smol", adapter("hand"));
+  UpdateAdapter update{"hand", {}, "described", {}, false};
+  story.given("smol", update).then({"AdapterUpdated", "AdapterDisabled"});
+  story.when("smol", update).then_nothing();
+  story.given("smol", UpdateAdapter{"hand", {}, {}, {}, true}).then({"AdapterEnabled"});
+  CHECK(story.model("smol").adapters.at("hand").description == "described");
+  const auto refused = story.when("smol", UpdateAdapter{"nope", {}, {}, {}, true});
+  refused.then_refused(ErrorCode::not_found, "data.adapter");
+  CHECK(refused.message() == "adapter nope of model default/smol not found");
+}
+
+TEST_CASE("an adapter may live in another workspace than its model, and its name is unique there") {
+  Story story = a_workshop();
+  story.given_in("system", "lab", CreateWorkspace{});
+  story.given("smol", adapter("hand"));
+  auto foreign = adapter("lab/hand");
+  foreign.fileset = "default/rows";
+  story.given("smol", foreign).then({"AdapterCreated"});
+  const auto& adapters = story.model("smol").adapters;
+  CHECK(adapters.at("lab/hand").workspace == "lab");
+  CHECK(adapters.at("lab/hand").name == "hand");
+  CHECK(adapters.at("hand").workspace == "default");
+  CHECK(story.world.adapter_models.at({"lab", "hand"}) == "default/smol");
+  CHECK(story.world.adapter_models.at({"default", "hand"}) == "smol");
+  CHECK(story.world.entity_counts.at({"adapter", "lab"}) == 1);
+  CHECK(served_name("default", "lab/hand") == "lab--hand");
+  story.when("smol", foreign).then_refused(ErrorCode::conflict, "data.adapter");
+  story.when("smol", adapter("default/hand")).then_refused(ErrorCode::conflict, "data.adapter");
+  story.when("smol", adapter("nowhere/hand")).then_refused(ErrorCode::invalid, "data.adapter");
+  story.when("smol", adapter("lab/a/b")).then_refused(ErrorCode::invalid, "data.adapter");
+  story.given("smol", UpdateAdapter{"lab/hand", {}, {}, {}, false}).then({"AdapterDisabled"});
+  CHECK(adapters.at("hand").enabled);
+  story.given("smol", DeleteAdapter{"lab/hand"}).then({"AdapterDeleted"});
+  CHECK_FALSE(story.world.adapter_models.contains({"lab", "hand"}));
+  CHECK_FALSE(story.world.entity_counts.contains({"adapter", "lab"}));
+}
+
+TEST_CASE("a model without a checkpoint has nothing that an adapter could be checked against") {
+  Story story = a_workshop();
+  story.given("remote", CreateModel{"", "", ""});
+  auto create = adapter("hand");
+  create.lora.reset();
+  story.given("remote", create).then({"AdapterCreated"});
+  CHECK(story.model("remote").adapters.at("hand").lora.rank == 0);
+  create = adapter("arm");
+  create.lora = LoraShape{0, 1};
+  story.when("remote", create).then_refused(ErrorCode::invalid, "data.lora.rank");
+  create.lora = LoraShape{4, 8};
+  create.finetuning_type = "qlora";
+  CHECK(story.given("remote", create).event<AdapterCreated>(0).finetuning_type == "qlora");
+  create.adapter = "leg";
+  create.finetuning_type = "magic";
+  story.when("remote", create).then_refused(ErrorCode::invalid, "data.finetuning_type");
+}
+
+TEST_CASE("members of the details are replaced as a whole") {
+  Story story = a_workshop();
+  story.given("m2", CreateModel{"", "", "", {R"({"custom_fields":{"a":1,"b":null},"backend_format":"OPENAI_CHAT"})"}}).then({"ModelCreated", "ModelDetailsSet"});
+  CHECK(story.model("m2").details.text == R"({"custom_fields":{"a":1,"b":null},"backend_format":"OPENAI_CHAT"})");
+  UpdateModel update;
+  update.replace = JsonText{R"({"custom_fields":{"c":null},"backend_format":null})"};
+  story.given("m2", update).then({"ModelDetailsSet"});
+  CHECK(story.model("m2").details.text == R"({"custom_fields":{"c":null}})");
+  story.when("m2", update).then_nothing();
+  update.replace = JsonText{"[]"};
+  story.when("m2", update).then_refused(ErrorCode::invalid, "data.details");
+}
+
+TEST_CASE("a spec is completed with what only the entities know") {
+  Story story = a_workshop();
+  CreateFileset files{"", "model", {file("model.gguf", 'f')}};
+  files.details = JsonText{R"({"storage":{"type":"huggingface","repo_id":"org/Text-EMBED-1"},
+                               "metadata":{"model":{"tool_calling":{"chat_template":"{{ x }}","tool_call_parser":"hermes"}}}})"};
+  story.given("embedder", files);
+  story.given("m2", CreateModel{"embedder", "", "", {R"({"spec":{"chat_template":"mine","tool_call_config":{"auto_tool_choice":true}}})"}});
+  const auto filled = story.given("m2", story.spec_of("m2"));
+  filled.then({"ModelSpecFilled"});
+  const auto spec = *json::parse(filled.event<ModelSpecFilled>(0).spec.text);
+  CHECK(std::get<bool>(spec.find("is_embedding_model")->held));
+  CHECK(*spec.find("chat_template")->text() == "{{ x }}");
+  CHECK(*spec.find("tool_call_config")->find("tool_call_parser")->text() == "hermes");
+  CHECK(spec.find("tool_call_config")->find("tool_call_plugin")->is_null());
+  story.when("m2", story.spec_of("m2")).then_nothing();
+
+  story.given("m3", CreateModel{"smol-files", "", "", {R"({"spec":{"chat_template":"mine"}})"}});
+  const auto other = story.given("m3", story.spec_of("m3"));
+  const auto plain = *json::parse(other.event<ModelSpecFilled>(0).spec.text);
+  CHECK_FALSE(std::get<bool>(plain.find("is_embedding_model")->held));
+  CHECK(*plain.find("chat_template")->text() == "mine");
+  CHECK_FALSE(plain.find("tool_call_config"));
 }
 
 }  // namespace luthier::events

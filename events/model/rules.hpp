@@ -16,6 +16,7 @@ Decision decide(const World&, const Request&, const DeleteAdapter&, const Limits
 
 void evolve(World&, const Fact&, const ModelCreated&);
 void evolve(World&, const Fact&, const ModelUpdated&);
+void evolve(World&, const Fact&, const ModelDetailsSet&);
 void evolve(World&, const Fact&, const ModelSpecFilled&);
 void evolve(World&, const Fact&, const ModelSpecFailed&);
 void evolve(World&, const Fact&, const ModelDeleted&);
@@ -29,7 +30,7 @@ void evolve(World&, const Fact&, const AdapterDeleted&);
 std::string user_of_model(const World& world, const std::string& model_id);
 
 Result<void> check_lora(const LoraShape& lora);
-// A well-formed adapter name that is free in the workspace, for a model that has room for one more.
+// A well-formed adapter name (or "workspace/name") that is free in its workspace, for a model that has room for one more.
 Result<void> check_new_adapter(const World& world, const ModelState& model, const std::string& adapter,
                                const std::string& field, const Limits& limits);
 

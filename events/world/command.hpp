@@ -10,32 +10,42 @@
 #include "events/fileset/events.hpp"
 #include "events/job/events.hpp"
 #include "events/model/events.hpp"
+#include "events/platform_job/events.hpp"
+#include "events/record/events.hpp"
+#include "events/secret/events.hpp"
 #include "events/worker/events.hpp"
 #include "events/workspace/events.hpp"
 
 namespace luthier::events {
 
 using Command = std::variant<
-    CreateWorkspace, DeleteWorkspace,
+    CreateWorkspace, UpdateWorkspace, DeleteWorkspace, SetMember, RemoveMember,
     CreateFileset, UpdateFileset, PutFile, DeleteFile, DeleteFileset,
     CreateModel, UpdateModel, FillModelSpec, DeleteModel,
     CreateAdapter, UpdateAdapter, EnableAdapter, DisableAdapter, DeleteAdapter,
-    StartJob, CancelJob, PauseJob, ResumeJob, PlaceJob, BeginAttempt, RecordCheckpoint, CompleteAttempt, FailAttempt,
+    StartJob, SubmitJob, PrepareJob, RejectJob, UpdateJob, DeleteJob, CancelJob, PauseJob, ResumeJob, PlaceJob, BeginAttempt, RecordCheckpoint, CompleteAttempt, FailAttempt,
     ConfirmStopped,
-    CreateDeployment, UpdateDeployment, DeleteDeployment, PlaceDeployment, RequestAdapterLoad, RequestAdapterUnload,
+    CreateDeployment, UpdateDeployment, DeleteDeployment, SetDeploymentStatus, ResolveDeployment, ReviseDeployment, PostponeDeployment, PlaceDeployment, RequestAdapterLoad, RequestAdapterUnload,
     ReportReady, FailDeployment, ConfirmUndeployed, ConfirmAdapterLoaded, FailAdapterLoad, ConfirmAdapterUnloaded,
+    CreateSecret, UpdateSecret, DeleteSecret,
+    CreateRecord, UpdateRecord, DeleteRecord,
+    CreatePlatformJob, SetStepStatus, PutTask, MergeJobDetails, CancelPlatformJob, PausePlatformJob, ResumePlatformJob, PutJobResult, DeletePlatformJob,
     RegisterWorker, DrainWorker, LoseWorker>;
 
 using Event = std::variant<
-    WorkspaceCreated, WorkspaceDeleted,
-    FilesetCreated, FilesetUpdated, FilePut, FileDeleted, FilesetDeleted,
-    ModelCreated, ModelUpdated, ModelSpecFilled, ModelSpecFailed, ModelDeleted,
+    WorkspaceCreated, WorkspaceUpdated, MemberSet, MemberRemoved, WorkspaceDeleteRequested, WorkspaceDeleted,
+    FilesetCreated, FilesetUpdated, FilesetDetailsSet, FilePut, FileDeleted, FilesetDeleted,
+    ModelCreated, ModelUpdated, ModelDetailsSet, ModelSpecFilled, ModelSpecFailed, ModelDeleted,
     AdapterCreated, AdapterUpdated, AdapterEnabled, AdapterDisabled, AdapterDeleted,
-    JobQueued, JobPlaced, JobStarted, JobAttemptStarted, JobCheckpointed, JobAttemptEnded, JobStepFinished,
+    JobSubmitted, JobDetailsSet, JobDeleted, JobQueued, JobPlaced, JobStarted, JobAttemptStarted, JobCheckpointed, JobAttemptEnded, JobStepFinished,
     JobCancelRequested, JobPauseRequested, JobPaused, JobResumed, JobCompleted, JobFailed, JobCancelled,
-    DeploymentCreated, DeploymentUpdated, DeploymentPlaced, DeploymentReady, DeploymentAttemptEnded, DeploymentFailed,
+    DeploymentCreated, DeploymentDetailsSet, DeploymentStatusSet, DeploymentResolved, DeploymentRevised, DeploymentPostponed, DeploymentUpdated, DeploymentPlaced, DeploymentReady, DeploymentAttemptEnded, DeploymentFailed,
     DeploymentDeleteRequested, DeploymentDeleted,
     AdapterLoadRequested, AdapterLoaded, AdapterLoadFailed, AdapterUnloadRequested, AdapterUnloaded,
+    SecretCreated, SecretUpdated, SecretDeleted,
+    RecordCreated, RecordUpdated, RecordRenamed, RecordDeleted,
+    PlatformJobCreated, PlatformStepCreated, PlatformStepStatusSet, PlatformJobStatusSet, PlatformTaskPut, PlatformJobDetailsMerged,
+    PlatformJobResultPut, PlatformJobDeleted,
     WorkerJoined, WorkerDraining, WorkerLost>;
 
 // A command with its envelope: {id, type, workspace, name, expected_version?, principal?, traceparent?, data}.

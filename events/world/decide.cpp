@@ -4,6 +4,9 @@
 #include "events/fileset/rules.hpp"
 #include "events/job/rules.hpp"
 #include "events/model/rules.hpp"
+#include "events/platform_job/rules.hpp"
+#include "events/record/rules.hpp"
+#include "events/secret/rules.hpp"
 #include "events/worker/rules.hpp"
 #include "events/workspace/rules.hpp"
 
@@ -18,7 +21,7 @@ Result<void> check_target(const World& world, const Request& request, std::strin
   const std::string& workspace = request.key.workspace;
   if (lives_in_system(entity) && workspace != system_workspace)
     return invalid("workspace: each " + std::string(entity) + " lives in workspace system", "workspace");
-  if (!workspace_exists(world, workspace))
+  if (!workspace_exists(world, workspace) && !(request.key.principal == "system" && world.workspaces.contains(workspace)))
     return Error{ErrorCode::not_found, "workspace " + workspace + " not found", "workspace"};
   return {};
 }

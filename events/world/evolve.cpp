@@ -3,6 +3,9 @@
 #include "events/fileset/rules.hpp"
 #include "events/job/rules.hpp"
 #include "events/model/rules.hpp"
+#include "events/platform_job/rules.hpp"
+#include "events/record/rules.hpp"
+#include "events/secret/rules.hpp"
 #include "events/worker/rules.hpp"
 #include "events/workspace/rules.hpp"
 
@@ -22,6 +25,9 @@ void count_version(World& world, const Fact& fact) {
   if (entity == "model") count(world.models, name);
   if (entity == "job") count(world.jobs, name);
   if (entity == "deployment") count(world.deployments, name);
+  if (entity == "secret") count(world.secrets, name);
+  if (entity == "record") count(world.records, name);
+  if (entity == "platform_job") count(world.platform_jobs, name);
   if (entity == "workspace") count(world.workspaces, fact.name);
   if (entity == "worker") count(world.workers, fact.name);
 }

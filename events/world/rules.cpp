@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "events/json/merge.hpp"
 #include "events/json/utf8.hpp"
 
 namespace luthier::events {
@@ -23,7 +24,9 @@ Error unchecked(const std::string& member) {
 }
 
 bool workspace_exists(const World& world, const std::string& workspace) {
-  return workspace == system_workspace || world.workspaces.contains(workspace);
+  if (workspace == system_workspace) return true;
+  const auto found = world.workspaces.find(workspace);
+  return found != world.workspaces.end() && !found->second.deleting;
 }
 
 void count_new(World& world, const std::string& entity, const std::string& workspace) {
@@ -41,7 +44,7 @@ Result<void> check_new_name(const World& world, const std::string& entity, const
   if (!is_name(name, limits.name_bytes_max))
     return invalid(field + ": a name has 2 to " + std::to_string(limits.name_bytes_max) +
                        " characters of a-z 0-9 - @ . + _, starts with a letter, has no -- and no - at its end", field);
-  if (world.stream_of(entity, workspace, name)) return conflict(title_of(entity, {workspace, name}) + " exists already", field);
+  if (world.stream_of(entity, workspace, name)) return conflict(title_of(entity, {workspace, name}) + " already exists", field);
   const auto count = world.entity_counts.find({entity, workspace});
   if (count != world.entity_counts.end() && count->second >= limits.entities_per_workspace_max)
     return Error{ErrorCode::limit, "workspace " + workspace + " has " + std::to_string(count->second) + " entities of kind " +
@@ -62,13 +65,38 @@ std::string readable(const std::string& reason, const Limits& limits) {
   return json::repaired_utf8(reason, limits.description_bytes_max);
 }
 
-Result<const FilesetState*> filled_fileset(const World& world, const std::string& reference, const std::string& workspace,
-                                           const std::string& field) {
+Result<JsonText> checked_details(const JsonText& details, const Limits& limits) {
+  const json::Bounds bounds{.bytes_max = limits.document_bytes_max, .depth_max = limits.document_depth_max};
+  auto canonical = json::canonical(details.text, bounds);
+  if (!canonical) return invalid("data.details: " + canonical.error().message, "data.details");
+  if (canonical->text == "null") return JsonText{"{}"};
+  if (!canonical->text.starts_with('{')) return invalid("data.details: an object is needed", "data.details");
+  return canonical;
+}
+
+Result<JsonText> patched_details(const JsonText& details, const std::optional<JsonText>& patch, const Limits& limits) {
+  if (!patch) return details;
+  const auto changes = checked_details(*patch, limits);
+  if (!changes) return changes.error();
+  const auto merged = json::merge_patch(details, *changes);
+  if (!merged) return merged.error();
+  return checked_details(*merged, limits);
+}
+
+Result<const FilesetState*> existing_fileset(const World& world, const std::string& reference, const std::string& workspace,
+                                             const std::string& field) {
   const auto name = parse_reference(reference, workspace);
   if (!name) return invalid(field + ": \"" + reference + "\" is neither a name nor workspace/name", field);
   const FilesetState* fileset = find(world.filesets, *name);
-  if (!fileset) return invalid(title_of("fileset", *name) + " does not exist", field);
-  if (fileset->files.empty()) return invalid(title_of("fileset", *name) + " is empty; put files into it first", field);
+  if (!fileset) return invalid(title_of("fileset", *name) + " not found: it does not exist", field);
+  return fileset;
+}
+
+Result<const FilesetState*> filled_fileset(const World& world, const std::string& reference, const std::string& workspace,
+                                           const std::string& field) {
+  const auto fileset = existing_fileset(world, reference, workspace, field);
+  if (!fileset) return fileset;
+  if ((*fileset)->files.empty()) return invalid("fileset " + reference_to(**fileset) + " is empty; put files into it first", field);
   return fileset;
 }
 
@@ -77,7 +105,7 @@ Result<const ModelState*> existing_model(const World& world, const std::string& 
   const auto name = parse_reference(reference, workspace);
   if (!name) return invalid(field + ": \"" + reference + "\" is neither a name nor workspace/name", field);
   const ModelState* model = find(world.models, *name);
-  if (!model) return invalid(title_of("model", *name) + " does not exist", field);
+  if (!model) return invalid(title_of("model", *name) + " not found: it does not exist", field);
   return model;
 }
 
@@ -85,6 +113,7 @@ Result<void> check_analysed(const World& world, const ModelState& model) {
   const auto fileset = parse_reference(model.fileset, model.workspace);
   const FilesetState* files = fileset ? find(world.filesets, *fileset) : nullptr;
   const std::string title = "model " + reference_to(model);
+  if (model.fileset.empty()) return invalid(title + " has no fileset, and so nothing to train or to serve", "data.model");
   if (!files || model.spec_fileset_version != files->content_version)
     return conflict(title + " is not analysed yet; wait until it has a spec", "data.model");
   if (!model.spec_error.empty()) return invalid(title + " cannot be used: " + model.spec_error, "data.model");

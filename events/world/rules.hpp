@@ -72,7 +72,14 @@ Result<void> check_description(const std::string& text, const Limits& limits);
 // What a process says of its end may be any bytes: made readable and cut, never refused.
 std::string readable(const std::string& reason, const Limits& limits);
 
+// Details of an entity (an object, or null for none), canonical and within their bounds.
+Result<JsonText> checked_details(const JsonText& details, const Limits& limits);
+// What a merge patch makes of them; without one they stay.
+Result<JsonText> patched_details(const JsonText& details, const std::optional<JsonText>& patch, const Limits& limits);
+
 // What a member of the data names: `invalid` with that member as the field, unless it exists.
+Result<const FilesetState*> existing_fileset(const World& world, const std::string& reference, const std::string& workspace,
+                                             const std::string& field);
 Result<const FilesetState*> filled_fileset(const World& world, const std::string& reference, const std::string& workspace,
                                            const std::string& field);
 Result<const ModelState*> existing_model(const World& world, const std::string& reference, const std::string& workspace,

@@ -29,6 +29,7 @@ bool holds_device(DeploymentPhase phase) {
 
 std::string_view to_string(JobPhase phase) {
   switch (phase) {
+    case JobPhase::checking: return "checking";
     case JobPhase::queued: return "queued";
     case JobPhase::placed: return "placed";
     case JobPhase::active: return "active";
@@ -60,6 +61,9 @@ std::optional<std::pair<StreamKey, Version>> World::stream_of(const std::string&
   if (entity == "model") return stream_in(models, key, entity);
   if (entity == "job") return stream_in(jobs, key, entity);
   if (entity == "deployment") return stream_in(deployments, key, entity);
+  if (entity == "secret") return stream_in(secrets, key, entity);
+  if (entity == "record") return stream_in(records, key, entity);
+  if (entity == "platform_job") return stream_in(platform_jobs, key, entity);
   if (workspace != "system") return std::nullopt;
   if (entity == "workspace") return stream_in(workspaces, name, entity);
   if (entity == "worker") return stream_in(workers, name, entity);
@@ -71,7 +75,11 @@ Version World::version_before(const Fact& fact) const {
   return stream && stream->first == fact.stream ? stream->second : 0;
 }
 
-std::string served_name(const std::string& workspace, const std::string& adapter) { return workspace + "--" + adapter; }
+std::string served_name(const std::string& workspace, const std::string& adapter) {
+  const auto slash = adapter.find('/');
+  if (slash == adapter.npos) return workspace + "--" + adapter;
+  return adapter.substr(0, slash) + "--" + adapter.substr(slash + 1);
+}
 
 std::optional<World::Name> parse_reference(const std::string& reference, const std::string& workspace) {
   const auto slash = reference.find('/');
@@ -79,6 +87,10 @@ std::optional<World::Name> parse_reference(const std::string& reference, const s
                                              : World::Name{reference.substr(0, slash), reference.substr(slash + 1)};
   if (!is_name(name.first) || !is_name(name.second)) return std::nullopt;
   return name;
+}
+
+std::string short_reference(const World::Name& name, const std::string& workspace) {
+  return name.first == workspace ? name.second : name.first + "/" + name.second;
 }
 
 }  // namespace luthier::events

@@ -14,12 +14,15 @@
 #include <vector>
 
 #include "events/base/result.hpp"
+#include "events/platform_job/status.hpp"
 #include "events/world/command.hpp"
 
 namespace luthier::events {
 
 struct FilesetState {
   std::string id, workspace, name, purpose, description;
+  std::string service;             // that made it, and alone may change its files; empty: a user did
+  JsonText details{"{}"};
   Version version = 0;
   Version content_version = 0;  // the stream version of the last change of files
   std::map<std::string, File> files;
@@ -27,7 +30,7 @@ struct FilesetState {
 };
 
 struct AdapterState {
-  std::string id, name, model_id;
+  std::string id, workspace, name, model_id;  // it may live in another workspace than its model
   std::string fileset, fileset_id, description;
   std::int64_t fileset_version = 0;
   bool enabled = false;
@@ -40,14 +43,16 @@ struct AdapterState {
 struct ModelState {
   std::string id, workspace, name, fileset, fileset_id, description, base_model;
   Version version = 0;
+  JsonText details{"{}"};
   JsonText spec;  // "null" until it is filled in
   std::string spec_error;
   std::int64_t spec_fileset_version = 0;  // of the fileset that spec or spec_error speaks of
-  std::map<std::string, AdapterState> adapters;  // by name
+  std::map<std::string, AdapterState> adapters;  // by name; those of another workspace by "workspace/name"
   bool operator==(const ModelState&) const = default;
 };
 
 enum class JobPhase {
+  checking,    // submitted; its rows are still to be read
   queued,      // waits for a place
   placed,      // an attempt belongs to a worker, which has not begun
   active,      // the attempt runs
@@ -64,6 +69,7 @@ struct JobState {
   std::string id, workspace, name;
   Version version = 0;
   JobPhase phase = JobPhase::queued;
+  bool prepared = false;          // its inputs are known
   Position queued_order = 0;      // a counter of jobs in the order of their acceptance
   std::int64_t priority = 0;
   std::int64_t attempt = 0;       // the last one placed; 0: none yet
@@ -72,10 +78,12 @@ struct JobState {
   std::int64_t checkpoint_step = 0;
   std::string worker, incarnation, device;  // of the present attempt
   std::string model_id;
+  JsonText details{"{}"};
   std::string outcome, reason;    // of the last attempt that ended without a result
   // Emptied when the job ends; the projections keep what people look at.
-  std::string model, dataset, output, method, description;
-  JsonText config;
+  std::string model, dataset, output, output_fileset, method, description;
+  JsonText config, preparation;
+  std::optional<WishedDeployment> deploy;
   JobInputs inputs;
   bool operator==(const JobState&) const = default;
 };
@@ -92,7 +100,11 @@ struct ServedAdapter {
 };
 
 struct DeploymentState {
-  std::string id, workspace, name, model, model_id, description;
+  std::string id, workspace, name, model, description;
+  std::string model_id;    // empty: the model is still to come
+  std::string set_status;  // by hand; empty: the reconciler's
+  std::string waits_for;   // while it is pending: the reason, as it was last said
+  JsonText details{"{}"};
   Version version = 0;
   bool lora_enabled = true;
   DeploymentPhase phase = DeploymentPhase::pending;
@@ -115,7 +127,50 @@ struct WorkerState {
 struct WorkspaceState {
   std::string id, name, description;
   Version version = 0;
+  bool deleting = false;  // hidden; what it has is being deleted
+  std::map<std::string, std::vector<std::string>> members = {};  // principal -> roles
   bool operator==(const WorkspaceState&) const = default;
+};
+
+struct SecretState {
+  std::string id, workspace, name;
+  Version version = 0;
+  std::optional<std::string> description;
+  SealedValue sealed;
+  bool operator==(const SecretState&) const = default;
+};
+
+struct RecordState {
+  std::string id, workspace, name;  // the name is its key, "<kind>:<parent>:<name>"
+  Version version = 0;
+  std::string project;
+  JsonText data;
+  bool operator==(const RecordState&) const = default;
+};
+
+struct PlatformTaskState {
+  StepStatus status = StepStatus::pending;
+  JsonText details{"{}"};
+  bool operator==(const PlatformTaskState&) const = default;
+};
+
+struct PlatformStepState {
+  std::string name;
+  StepStatus status = StepStatus::created;
+  JsonText details{"{}"};
+  std::map<std::string, PlatformTaskState> tasks;  // by name
+  bool operator==(const PlatformStepState&) const = default;
+};
+
+struct PlatformJobState {
+  std::string id, workspace, name, fileset_id;
+  Version version = 0;
+  StepStatus status = StepStatus::created;
+  std::vector<std::string> step_names;   // all, in the order in which they run
+  std::vector<PlatformStepState> steps;  // those that there are by now: never none
+  JsonText details{"{}"};
+  std::set<std::string> results;
+  bool operator==(const PlatformJobState&) const = default;
 };
 
 // Names are indexes: an entry is the entity that has the name now. What is deleted is gone from here.
@@ -127,10 +182,15 @@ struct World {
   std::map<Name, JobState> jobs;
   std::map<Name, DeploymentState> deployments;
   std::map<std::string, WorkerState> workers;
-  std::map<Name, std::string> adapter_models;  // (workspace, adapter name) -> model name, in the same workspace
+  std::map<Name, SecretState> secrets;
+  std::map<Name, RecordState> records;
+  std::map<Name, PlatformJobState> platform_jobs;
+  std::map<Name, std::string> adapter_models;  // (workspace, adapter name) -> model, as a reference seen from that workspace
   std::int64_t jobs_accepted = 0;
   // Indexes over the above, so that a decision does not walk over everything there ever was.
   std::set<Name> open_jobs;                  // those that are not terminal
+  std::map<std::string, Name> record_ids;                  // id -> key of the records that there are
+  std::map<std::string, std::set<Name>> record_children;   // id of a parent -> keys
   std::map<Name, std::size_t> entity_counts; // (entity, workspace) -> how many have a name now
 
   // The stream that an entity has now, and its version; nullopt when nothing has the name.
@@ -141,18 +201,23 @@ struct World {
   bool operator==(const World&) const = default;
 };
 
-// "default--capitals": what an adapter is called where it is served.
+// "default--capitals": what an adapter is called where it is served. `adapter` as its model's stream names it, `workspace` its model's.
 std::string served_name(const std::string& workspace, const std::string& adapter);
 
 // "ws/name", or a name of `workspace`.
 std::optional<World::Name> parse_reference(const std::string& reference, const std::string& workspace);
+// The other way: a name of `workspace` alone, any other as "ws/name".
+std::string short_reference(const World::Name& name, const std::string& workspace);
 
 // Bounds that decide enforces; every one is refused with ErrorCode::limit or invalid, naming the bound.
 struct Limits {
   std::size_t name_bytes_max = 63;         // ^[a-z](?!.*--)[a-z0-9\-@.+_]{1,62}(?<!-)$
   std::size_t description_bytes_max = 1000;
+  std::size_t document_bytes_max = 256 * 1024;  // of a record's data, or of an entity's details
+  std::size_t document_depth_max = 32;
   std::size_t path_bytes_max = 1024;
   std::size_t files_per_fileset_max = 10'000;
+  std::int64_t fileset_bytes_max = 0, workspace_bytes_max = 0;  // quotas of the operator; 0: none
   std::size_t entities_per_workspace_max = 100'000;  // of each kind
   std::size_t adapters_per_model_max = 1'000;
   std::size_t devices_per_worker_max = 64;

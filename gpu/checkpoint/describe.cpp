@@ -5,6 +5,7 @@
 #include "gpu/checkpoint/checkpoint.hpp"
 #include "gpu/checkpoint/gguf.hpp"
 #include "gpu/checkpoint/hub_rope.hpp"
+#include "gpu/checkpoint/hub_spec.hpp"
 #include "gpu/checkpoint/json_file.hpp"
 #include "gpu/checkpoint/linear_layers.hpp"
 #include "gpu/checkpoint/locate.hpp"
@@ -71,17 +72,62 @@ Json rope_json(const Rope& rope) {
 
 Json id_json(std::int64_t id) { return id < 0 ? Json() : Json(id); }
 
+bool is_weights(const std::string& file) {
+  for (const auto* end : {".safetensors", ".bin", ".safetensors.index.json", ".bin.index.json"})
+    if (file.ends_with(end)) return true;
+  return false;
+}
+
+// A directory of which some is still to come is not a model yet.
+Result<void> check_complete(const fs::path& directory) {
+  bool has_tokenizer = false, has_weights = false;
+  std::error_code failed;
+  for (auto entry = fs::directory_iterator(directory, failed); !failed && entry != fs::directory_iterator(); entry.increment(failed)) {
+    const auto file = entry->path().filename().string();
+    has_weights = has_weights || is_weights(file);
+    has_tokenizer = has_tokenizer || file == "tokenizer.json" || file == "tokenizer_config.json" || file == "vocab.txt" || file == "merges.txt";
+  }
+  if (!has_weights) return Error{ErrorCode::not_found, directory.string() + ": has a config.json and no weights; a .safetensors file is needed", "model"};
+  if (!has_tokenizer)
+    return Error{ErrorCode::not_found, directory.string() + ": has no tokenizer; tokenizer.json or tokenizer_config.json is needed", "model"};
+  return {};
+}
+
+// The spec is kept, and where the checkpoint lay when it was read means nothing to who reads it.
+std::string without_directory(std::string text, const fs::path& directory) {
+  const auto prefix = directory.string() + "/";
+  if (text.starts_with(prefix)) text.erase(0, prefix.size());
+  return text;
+}
+
+// What the contract shows of a family that the engine does not have, and why it cannot be used; else the engine's own refusal.
+Result<Json> describe_unsupported(const fs::path& checkpoint, const Error& refusal) {
+  std::error_code ignored;
+  if (!fs::is_directory(checkpoint, ignored)) return refusal;
+  const auto config = read_object(checkpoint / "config.json");
+  if (!config) return refusal;
+  auto spec = hub_spec(*config, "config.json");
+  const auto chat = is_chat(checkpoint);
+  if (!spec || !chat || (*spec)["family"] == "llama") return refusal;
+  (*spec)["is_chat"] = *chat;
+  (*spec)["format"] = "safetensors";
+  (*spec)["unsupported"] = without_directory(refusal.message, checkpoint);
+  return spec;
+}
+
 }  // namespace
 
 Result<Json> describe_model(const fs::path& path) {
   const auto found = locate_checkpoint(path);
   if (!found) return found.error();
+  std::error_code ignored;
+  if (fs::is_directory(*found, ignored))
+    if (auto ok = check_complete(*found); !ok) return ok.error();
   const auto decoder = read_decoder(*found);
-  if (!decoder) return decoder.error();
+  if (!decoder) return describe_unsupported(*found, decoder.error());
   const auto chat = is_chat(*found);
   if (!chat) return chat.error();
   const auto& d = *decoder;
-  std::error_code ignored;
   return Json{
       {"checkpoint_model_name", d.architecture},
       {"family", d.family},

@@ -39,4 +39,34 @@ TEST_CASE("a GGUF file is described by its metadata") {
   CHECK_FALSE(describe_model("tests/golden"));
 }
 
+TEST_CASE("a family that the engine does not have is described, with the reason why it cannot be used") {
+  const auto scratch = TemporaryDirectory::make();
+  REQUIRE(scratch);
+  const auto model = copy_model(models / "llama-tiny", scratch->path());
+  auto config = read_json(model / "config.json");
+  config["model_type"] = "qwen2";
+  config["architectures"] = {"Qwen2ForCausalLM"};
+  write_bytes(model / "config.json", config.dump());
+  const auto spec = describe_model(model);
+  REQUIRE(spec);
+  CHECK((*spec)["family"] == "qwen2");
+  CHECK((*spec)["base_num_parameters"] == 80192);
+  CHECK((*spec)["is_chat"] == true);
+  CHECK_FALSE(spec->contains("linear_layers"));
+  CHECK((*spec)["unsupported"] == "config.json: model_type: family qwen2 is not supported; llama is");
+}
+
+TEST_CASE("a directory without weights or without a tokenizer is not a model yet") {
+  for (const std::string missing : {"model.safetensors", "tokenizer"}) {
+    const auto scratch = TemporaryDirectory::make();
+    REQUIRE(scratch);
+    const auto model = copy_model(models / "llama-tiny", scratch->path());
+    for (const auto* file : {"model.safetensors", "tokenizer.json", "tokenizer_config.json"})
+      if (std::string(file).starts_with(missing)) std::filesystem::remove(model / file);
+    const auto spec = describe_model(model);
+    REQUIRE_FALSE(spec);
+    CHECK(spec.error().message.find(missing == "tokenizer" ? "has no tokenizer" : "no weights") != std::string::npos);
+  }
+}
+
 }  // namespace luthier::checkpoint

@@ -157,6 +157,7 @@ ErrorAnswer error_answer(const Error& error) {
       return error_answer(400, error.message, error.field);
     case ErrorCode::not_found:
       return error_answer(404, error.message, error.field, error.field == "model" ? "model_not_found" : "not_found");
+    case ErrorCode::forbidden: return error_answer(403, error.message, error.field);
     case ErrorCode::conflict: return error_answer(409, error.message, error.field);
     case ErrorCode::limit:
       if (error.field.empty()) return error_answer(429, error.message, {}, "queue_full");

@@ -1,0 +1,88 @@
+#include <algorithm>
+
+#include "actors/api/customization_compile_parts.hpp"
+
+namespace luthier::api {
+
+using rest::Json;
+
+namespace {
+
+std::optional<Error> missing_feature(const Json& training) {
+  const auto& peft = training["peft"];
+  const auto type = training["type"].get<std::string>();
+  if (type == "dpo" && !peft.is_null()) return invalid("training.peft: LoRA is not yet supported with DPO; the type sft works with it");
+  if (type == "dpo") return not_supported("training.type", "preference training (DPO)", "the type sft works");
+  if (type == "distillation") return not_supported("training.type", "distillation", "the type sft works");
+  if (training["precision"] == "fp8") return not_supported("training.precision", "fp8", "bf16, fp16 and fp32 are accepted");
+  if (peft.is_null()) return std::nullopt;
+  if (peft["use_dora"] == true) return not_supported("training.peft.use_dora", "DoRA", "LoRA works: leave use_dora out");
+  if (!peft["quantization"].is_null())
+    return not_supported("training.peft.quantization", "a quantised base model", "LoRA on the model as it is works: leave quantization out");
+  if (peft["merge"] == true)
+    return not_supported("training.peft.merge", "merging the adapter into its model", "an adapter (merge: false) or all weights (no peft) work");
+  return std::nullopt;
+}
+
+bool is_adam(std::string name) {
+  std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return name.find("adam") != name.npos;
+}
+
+}  // namespace
+
+Result<Compiled> compile_classic(const Json& spec, const ModelFacts& model) {
+  const auto& training = spec["training"];
+  if (const auto missing = missing_feature(training)) return *missing;
+  if (const auto error = untrainable(model)) return *error;
+  Compiled compiled;
+  Json& config = compiled.config;
+  const auto& peft = training["peft"];
+  compiled.is_adapter = !peft.is_null();
+  config["method"] = compiled.is_adapter ? "lora" : "full";
+  if (compiled.is_adapter) {
+    if (peft["dropout"].get<double>() >= 1) return out_of_range("training.peft.dropout", "a number from 0 to below 1", peft["dropout"]);
+    const auto targets = lora_targets(peft["target_modules"], nullptr, {}, "training.peft");
+    if (!targets) return targets.error();
+    config["lora"] = {{"r", peft["rank"]}, {"alpha", peft["alpha"]}, {"dropout", peft["dropout"]}, {"target_modules", *targets}};
+  }
+  if (training["optimizer"].is_string() && !is_adam(training["optimizer"].get<std::string>()))
+    return not_supported("training.optimizer", "the optimiser " + training["optimizer"].get<std::string>().substr(0, 64), "AdamW works: leave it out");
+
+  const auto parallelism = parallelism_of(training["parallelism"]);
+  const Batches batches{training["batch_size"].get<std::int64_t>(), training["micro_batch_size"].get<std::int64_t>(), "batch_size"};
+  if (const auto broken = broken_parallelism(parallelism, batches, model.experts, RuleOrder::experts_first); !broken.empty())
+    return invalid("training.parallelism: " + broken);
+  add_batches(batches, config);
+
+  Optimisation optimisation;
+  optimisation.place = "training";
+  optimisation.learning_rate = training["learning_rate"].get<double>();
+  if (training["min_learning_rate"].is_number()) optimisation.min_learning_rate = training["min_learning_rate"].get<double>();
+  optimisation.weight_decay = training["weight_decay"].get<double>();
+  optimisation.beta1 = training["adam_beta1"].get<double>();
+  optimisation.beta2 = training["adam_beta2"].get<double>();
+  optimisation.warmup_steps = training["warmup_steps"].get<std::int64_t>();
+  if (auto ok = add_optimisation(optimisation, config); !ok) return ok.error();
+
+  if (const auto error = problem_of_length(training["max_seq_length"].get<std::int64_t>(), "training.max_seq_length")) return *error;
+  if (const auto error = problem_of_seed(training["seed"], "training.seed")) return *error;
+  if (const auto& interval = training["val_check_interval"]; interval.is_number()) {
+    if (interval.get<double>() < 0) return out_of_range("training.val_check_interval", "a number of at least 0", interval);
+    compiled.preparation["validation_interval"] = interval;
+  }
+  config["epochs"] = training["epochs"];
+  if (training["max_steps"].is_number()) config["max_steps"] = training["max_steps"];
+  config["max_seq_length"] = training["max_seq_length"];
+  config["packing"] = training["sequence_packing"];
+  config["shuffle"] = true;
+  config["seed"] = training["seed"].is_null() ? Json(seed_default) : training["seed"];
+
+  warn_of_precision(training["precision"], "training.precision", compiled);
+  warn_of_devices(parallelism, compiled);
+  warn_of_integrations(spec["integrations"], compiled);
+  if (auto advice = gpu_advice(model.parameters, !compiled.is_adapter, parallelism.gpus()); !advice.empty()) compiled.warnings.push_back(advice);
+  return compiled;
+}
+
+}  // namespace luthier::api

@@ -1,0 +1,44 @@
+// What the three compilations share.
+#pragma once
+
+#include "actors/api/customization_compile.hpp"
+#include "actors/api/customization_rules.hpp"
+
+namespace luthier::api {
+
+Result<Compiled> compile_classic(const rest::Json& spec, const ModelFacts& model);
+Result<Compiled> compile_automodel(const rest::Json& spec, const ModelFacts& model);
+Result<Compiled> compile_unsloth(const rest::Json& spec, const ModelFacts& model);
+
+constexpr std::int64_t seed_default = 1111;
+
+// "<member>: <feature> is not yet supported; <what works>"
+Error not_supported(const std::string& member, const std::string& feature, const std::string& what_works);
+Error out_of_range(const std::string& member, const std::string& rule, const rest::Json& given);
+// The sentence about a model that is no language model; nothing: it can be trained.
+std::optional<Error> untrainable(const ModelFacts& model);
+
+// Which layers get LoRA weights, as the engine is told: names match by suffix, patterns (with * or ?) the whole name. `targets` null:
+// every linear layer whose name ends in "proj". `layers` empty: all.
+Result<rest::Json> lora_targets(const rest::Json& targets, const rest::Json& excluded, const std::vector<std::int64_t>& layers,
+                                const std::string& member);
+
+// The numbers that every generation has, checked as the engine will.
+struct Optimisation {
+  double learning_rate = 0, min_learning_rate = 0, weight_decay = 0, beta1 = 0, beta2 = 0, epsilon = 1e-8, max_grad_norm = 1.0;
+  std::int64_t warmup_steps = 0;
+  std::string schedule = "cosine";
+  std::string place;  // of these members, for the refusal: "training", "optimizer"
+};
+Result<void> add_optimisation(const Optimisation& optimisation, rest::Json& config);
+
+// Batches of the one device that trains: the same rows in a step, and the same mean over them, as on several.
+void add_batches(const Batches& batches, rest::Json& config);
+
+std::optional<Error> problem_of_length(std::int64_t max_seq_length, const std::string& member);
+std::optional<Error> problem_of_seed(const rest::Json& seed, const std::string& member);
+void warn_of_precision(const rest::Json& precision, const std::string& member, Compiled& compiled);
+void warn_of_devices(const Parallelism& parallelism, Compiled& compiled);
+void warn_of_integrations(const rest::Json& integrations, Compiled& compiled);
+
+}  // namespace luthier::api

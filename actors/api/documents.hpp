@@ -1,0 +1,71 @@
+// What GET and list show, rendered once and kept until an event changes it: the read models' rows as the HTTP contract spells them.
+// Many threads read; the projector says what has changed.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <shared_mutex>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "actors/rest/json.hpp"
+#include "actors/rest/page.hpp"
+#include "events/world/command.hpp"
+#include "projections/projections.hpp"
+
+namespace luthier::api {
+
+struct Document {
+  rest::Json row;         // of the read model
+  rest::Json body;        // as its own GET shows it
+  std::string text;       // the body
+  std::string list_text;  // as a list shows it: members that are null are left out
+};
+using DocumentPointer = std::shared_ptr<const Document>;
+using DocumentList = std::shared_ptr<const std::vector<DocumentPointer>>;
+
+// A kind of document: whose rows, which of them, and how they look.
+struct Kind {
+  std::string name;                       // "model", "adapter", "project"
+  std::string entity;                     // of the read model: "model", "adapter", "record"
+  std::string key_prefix = "";            // of the rows' names: "project::" for records; a document is then asked for by what follows it
+  std::function<rest::Json(const rest::Json& row)> render;
+  std::vector<std::string> also_after = {};  // entities whose events change these documents too (all of them): "deployment"
+};
+
+class Documents {
+ public:
+  explicit Documents(const projections::ReadModels& models);
+  ~Documents();
+
+  // Before the first request.
+  void declare(Kind kind);
+
+  // Null: there is no such document. `name` without the kind's prefix. A workspace's documents are in "system".
+  DocumentPointer get(std::string_view kind, const std::string& workspace, const std::string& name) const;
+  // All of a workspace, in the order of their creation.
+  DocumentList all(std::string_view kind, const std::string& workspace) const;
+  // Of all workspaces that are not being deleted; `may_see` chooses among their names.
+  std::vector<DocumentPointer> everywhere(std::string_view kind, const std::function<bool(const std::string& workspace)>& may_see) const;
+
+  // From the projector: these events are in the rows now.
+  void changed(std::span<const events::Fact> facts);
+
+ private:
+  struct Shelf;  // one kind
+  const Shelf& shelf(std::string_view kind) const;
+  DocumentPointer load(const Shelf& shelf, const std::string& workspace, const std::string& name) const;
+  void refresh(const Shelf& shelf, const std::string& workspace) const;
+
+  const projections::ReadModels& models_;
+  std::map<std::string, std::unique_ptr<Shelf>, std::less<>> shelves_;
+};
+
+std::vector<rest::Row> rows_of(const std::vector<DocumentPointer>& documents);  // which must outlive the rows
+
+}  // namespace luthier::api

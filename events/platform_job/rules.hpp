@@ -1,0 +1,37 @@
+#pragma once
+
+#include "events/world/rules.hpp"
+
+namespace luthier::events {
+
+Decision decide(const World&, const Request&, const CreatePlatformJob&, const Limits&);
+Decision decide(const World&, const Request&, const SetStepStatus&, const Limits&);
+Decision decide(const World&, const Request&, const PutTask&, const Limits&);
+Decision decide(const World&, const Request&, const MergeJobDetails&, const Limits&);
+Decision decide(const World&, const Request&, const CancelPlatformJob&, const Limits&);
+Decision decide(const World&, const Request&, const PausePlatformJob&, const Limits&);
+Decision decide(const World&, const Request&, const ResumePlatformJob&, const Limits&);
+Decision decide(const World&, const Request&, const PutJobResult&, const Limits&);
+Decision decide(const World&, const Request&, const DeletePlatformJob&, const Limits&);
+
+void evolve(World&, const Fact&, const PlatformJobCreated&);
+void evolve(World&, const Fact&, const PlatformStepCreated&);
+void evolve(World&, const Fact&, const PlatformStepStatusSet&);
+void evolve(World&, const Fact&, const PlatformJobStatusSet&);
+void evolve(World&, const Fact&, const PlatformTaskPut&);
+void evolve(World&, const Fact&, const PlatformJobDetailsMerged&);
+void evolve(World&, const Fact&, const PlatformJobResultPut&);
+void evolve(World&, const Fact&, const PlatformJobDeleted&);
+
+// Platform jobs and fine-tuning jobs are one list, so that neither kind may take a name that the other has. `entity` is what is to be
+// made: "job" or "platform_job".
+Result<void> check_new_job_name(const World& world, const std::string& entity, const std::string& workspace, const std::string& name,
+                                const Limits& limits);
+
+// An object, canonical and within its bounds; nothing when there is none, or a null.
+Result<std::optional<JsonText>> checked_object(const std::optional<JsonText>& text, const std::string& field, const Limits& limits);
+// The same for one that is to be merged into `details`, which must stay within the bounds as well.
+Result<std::optional<JsonText>> merged_patch(const JsonText& details, const std::optional<JsonText>& patch, const std::string& field,
+                                             const Limits& limits);
+
+}  // namespace luthier::events
