@@ -2,6 +2,7 @@
 #include "actors/api/model_documents.hpp"
 #include "actors/api/services.hpp"
 #include "actors/rest/names.hpp"
+#include "events/world/catalogue.hpp"
 #include "events/world/world.hpp"
 
 namespace luthier::api {
@@ -209,6 +210,19 @@ Answer delete_adapter(Context& context) {
   return adapter ? answer_removal(context, *adapter, remove(context, *adapter)) : no_adapter(context.workspace(), context.path["name"]);
 }
 
+// An adapter's events are in its model's stream, and the model may be in another workspace.
+std::optional<std::pair<std::string, std::string>> changed_adapter(const events::Fact& fact) {
+  return std::visit(
+      [&](const auto& event) -> std::optional<std::pair<std::string, std::string>> {
+        using namespace events;
+        if constexpr (is_one_of<std::decay_t<decltype(event)>, AdapterCreated, AdapterUpdated, AdapterEnabled, AdapterDisabled, AdapterDeleted>)
+          return parse_reference(event.adapter, fact.workspace);
+        else
+          return std::nullopt;
+      },
+      fact.event);
+}
+
 // ------------------------------------------------------------------------------------------------------------- read
 
 const PageRules& adapter_pages() {
@@ -233,8 +247,7 @@ Answer show_adapter(Context& context) {
 }  // namespace
 
 void add_adapters(Routes& routes, Services& services) {
-  // An adapter's events are its model's, which may be in another workspace.
-  services.documents.declare({.name = "adapter", .entity = "adapter", .render = render_adapter, .also_after = {"model"}});
+  services.documents.declare({.name = "adapter", .entity = "adapter", .render = render_adapter, .row_of = changed_adapter});
   using enum WorkspaceRule;
   const std::string service = "/apis/models/v2/workspaces/{workspace}", nested = service + "/models/{model}/adapters", all = service + "/adapters";
   const std::string nested_one = nested + "/{name}", one = all + "/{name}";

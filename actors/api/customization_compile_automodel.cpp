@@ -10,10 +10,6 @@ namespace {
 std::optional<Error> missing_feature(const Json& training) {
   if (training["training_type"] == "distillation") return not_supported("training.training_type", "distillation", "sft works");
   if (training["precision"] == "fp8") return not_supported("training.precision", "fp8", "bf16, fp16 and fp32 are accepted");
-  const std::string what_works = "finetuning_type lora (without merge) and all_weights work";
-  if (training["finetuning_type"] == "lora_merged") return not_supported("training.finetuning_type", "merging the adapter into its model", what_works);
-  if (training["finetuning_type"] == "lora" && training["lora"]["merge"] == true)
-    return not_supported("training.lora.merge", "merging the adapter into its model", what_works);
   return std::nullopt;
 }
 
@@ -31,14 +27,16 @@ Result<Compiled> compile_automodel(const Json& spec, const ModelFacts& model) {
   if (const auto error = untrainable(model)) return *error;
   Compiled compiled;
   Json& config = compiled.config;
-  compiled.is_adapter = training["finetuning_type"] == "lora";
-  config["method"] = compiled.is_adapter ? "lora" : "full";
-  if (compiled.is_adapter) {
+  const bool all_weights = training["finetuning_type"] == "all_weights";
+  compiled.is_adapter = training["finetuning_type"] == "lora" && training["lora"]["merge"] == false;
+  config["method"] = all_weights ? "full" : "lora";
+  if (!all_weights) {
     const auto& lora = training["lora"];
     if (lora["dropout"].get<double>() >= 1) return out_of_range("training.lora.dropout", "a number from 0 to below 1", lora["dropout"]);
     const auto targets = lora_targets(lora["target_modules"], lora["exclude_modules"], {}, "training.lora");
     if (!targets) return targets.error();
     config["lora"] = {{"r", lora["rank"]}, {"alpha", lora["alpha"]}, {"dropout", lora["dropout"]}, {"target_modules", *targets}};
+    if (!compiled.is_adapter) config["merge"] = true;
   }
 
   const auto parallelism = parallelism_of(spec["parallelism"]);
@@ -81,7 +79,7 @@ Result<Compiled> compile_automodel(const Json& spec, const ModelFacts& model) {
   warn_of_precision(training["precision"], "training.precision", compiled);
   warn_of_devices(parallelism, compiled);
   warn_of_integrations(spec["integrations"], compiled);
-  if (auto advice = gpu_advice(model.parameters, !compiled.is_adapter, parallelism.gpus()); !advice.empty()) compiled.warnings.push_back(advice);
+  if (auto advice = gpu_advice(model.parameters, all_weights, parallelism.gpus()); !advice.empty()) compiled.warnings.push_back(advice);
   return compiled;
 }
 

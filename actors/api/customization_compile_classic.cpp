@@ -19,8 +19,6 @@ std::optional<Error> missing_feature(const Json& training) {
   if (peft["use_dora"] == true) return not_supported("training.peft.use_dora", "DoRA", "LoRA works: leave use_dora out");
   if (!peft["quantization"].is_null())
     return not_supported("training.peft.quantization", "a quantised base model", "LoRA on the model as it is works: leave quantization out");
-  if (peft["merge"] == true)
-    return not_supported("training.peft.merge", "merging the adapter into its model", "an adapter (merge: false) or all weights (no peft) work");
   return std::nullopt;
 }
 
@@ -38,13 +36,14 @@ Result<Compiled> compile_classic(const Json& spec, const ModelFacts& model) {
   Compiled compiled;
   Json& config = compiled.config;
   const auto& peft = training["peft"];
-  compiled.is_adapter = !peft.is_null();
-  config["method"] = compiled.is_adapter ? "lora" : "full";
-  if (compiled.is_adapter) {
+  compiled.is_adapter = !peft.is_null() && peft["merge"] == false;
+  config["method"] = peft.is_null() ? "full" : "lora";
+  if (!peft.is_null()) {
     if (peft["dropout"].get<double>() >= 1) return out_of_range("training.peft.dropout", "a number from 0 to below 1", peft["dropout"]);
     const auto targets = lora_targets(peft["target_modules"], nullptr, {}, "training.peft");
     if (!targets) return targets.error();
     config["lora"] = {{"r", peft["rank"]}, {"alpha", peft["alpha"]}, {"dropout", peft["dropout"]}, {"target_modules", *targets}};
+    if (!compiled.is_adapter) config["merge"] = true;
   }
   if (training["optimizer"].is_string() && !is_adam(training["optimizer"].get<std::string>()))
     return not_supported("training.optimizer", "the optimiser " + training["optimizer"].get<std::string>().substr(0, 64), "AdamW works: leave it out");
@@ -81,7 +80,7 @@ Result<Compiled> compile_classic(const Json& spec, const ModelFacts& model) {
   warn_of_precision(training["precision"], "training.precision", compiled);
   warn_of_devices(parallelism, compiled);
   warn_of_integrations(spec["integrations"], compiled);
-  if (auto advice = gpu_advice(model.parameters, !compiled.is_adapter, parallelism.gpus()); !advice.empty()) compiled.warnings.push_back(advice);
+  if (auto advice = gpu_advice(model.parameters, peft.is_null(), parallelism.gpus()); !advice.empty()) compiled.warnings.push_back(advice);
   return compiled;
 }
 

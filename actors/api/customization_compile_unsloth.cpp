@@ -39,8 +39,8 @@ std::optional<Error> missing_in_rest(const Json& spec) {
   if (schedule["lr_scheduler_type"] == "cosine_with_restarts")
     return not_supported("schedule.lr_scheduler_type", "cosine_with_restarts", "linear, cosine, constant and constant_with_warmup work");
   if (is_given(schedule["lr_scheduler_kwargs"])) return not_supported("schedule.lr_scheduler_kwargs", "arguments of schedulers", "leave it out");
-  if (output["save_method"] != "lora")
-    return not_supported("output.save_method", output["save_method"].get<std::string>(), "\"lora\" works: an adapter, or with all_weights a model");
+  if (output["save_method"] == "merged_4bit")
+    return not_supported("output.save_method", "merged_4bit", "\"lora\" works (an adapter, or with all_weights a model), and \"merged_16bit\"");
   if (spec["hardware"]["gpus"].is_string() && spec["hardware"]["gpus"].get_ref<const std::string&>().find(',') != std::string::npos)
     return invalid("hardware.gpus: this back end trains on one GPU; name one, or leave it out");
   return std::nullopt;
@@ -64,9 +64,10 @@ Result<Compiled> compile_unsloth(const Json& spec, const ModelFacts& model) {
   if (const auto error = untrainable(model)) return *error;
   Compiled compiled;
   Json& config = compiled.config;
-  compiled.is_adapter = training["finetuning_type"] == "lora";
-  config["method"] = compiled.is_adapter ? "lora" : "full";
-  if (compiled.is_adapter) {
+  const bool all_weights = training["finetuning_type"] == "all_weights";
+  compiled.is_adapter = !all_weights && spec["output"]["save_method"] == "lora";
+  config["method"] = all_weights ? "full" : "lora";
+  if (!all_weights) {
     const auto& lora = training["lora"];
     const auto layers = layers_of(lora);
     if (layers.size() > 1000) return invalid("training.lora.layers_to_transform: at most 1000 layers can be named");
@@ -74,6 +75,10 @@ Result<Compiled> compile_unsloth(const Json& spec, const ModelFacts& model) {
     if (!targets) return targets.error();
     config["lora"] = {{"r", lora["rank"]}, {"alpha", lora["alpha"]}, {"dropout", lora["dropout"]}, {"target_modules", *targets},
                       {"use_rslora", lora["use_rslora"]}};
+    if (!compiled.is_adapter) {
+      config["merge"] = true;
+      compiled.warnings.push_back("output.save_method: the merged model is written in fp32, which is more exact than 16 bits and twice as large");
+    }
     if (lora["random_state"] != schedule["seed"])
       compiled.warnings.push_back("training.lora.random_state: one seed is used for all, schedule.seed");
   }
@@ -119,7 +124,7 @@ Result<Compiled> compile_unsloth(const Json& spec, const ModelFacts& model) {
     compiled.warnings.push_back("optimizer.optim: AdamW's moments are kept in fp32, which is more exact than 8 bits and takes more memory");
   if (is_given(spec["model"]["device_map"])) compiled.warnings.push_back("model.device_map: the platform chooses the device");
   warn_of_integrations(spec["integrations"], compiled);
-  if (auto advice = gpu_advice(model.parameters, !compiled.is_adapter, 1); !advice.empty()) compiled.warnings.push_back(advice);
+  if (auto advice = gpu_advice(model.parameters, all_weights, 1); !advice.empty()) compiled.warnings.push_back(advice);
   return compiled;
 }
 

@@ -228,14 +228,12 @@ TEST_CASE("what the engine does not have is refused by its member, with what wor
       {Backend::classic, R"({"training": {"type": "distillation", "teacher_model": "big"}})", "distillation is not yet supported"},
       {Backend::classic, R"({"training": {"peft": {"use_dora": true}}})", "DoRA is not yet supported"},
       {Backend::classic, R"({"training": {"peft": {"quantization": {"precision": "4bit"}}}})", "not yet supported"},
-      {Backend::classic, R"({"training": {"peft": {"merge": true}}})", "training.peft.merge"},
       {Backend::classic, R"({"training": {"precision": "fp8"}})", "fp8 is not yet supported"},
       {Backend::classic, R"({"training": {"optimizer": "lion"}})", "lion is not yet supported"},
       {Backend::classic, R"({"training": {"max_seq_length": 1}})", "from 2"},
       {Backend::classic, R"({"training": {"learning_rate": -1}})", "training.learning_rate"},
       {Backend::classic, R"({"training": {"val_check_interval": -1}})", "training.val_check_interval"},
       {Backend::classic, R"({"training": {"peft": {"target_modules": []}}})", "training.peft.target_modules"},
-      {Backend::automodel, R"({"training": {"finetuning_type": "lora_merged"}})", "merging"},
       {Backend::automodel, R"({"training": {"training_type": "distillation", "teacher_model": "big"}})", "distillation"},
       {Backend::automodel, R"({"dataset": {"prompt_template": "{one}"}})", "two {placeholders}"},
       {Backend::automodel, R"({"batch": {"global_batch_size": 3, "micro_batch_size": 2}})", "global_batch_size (3)"},
@@ -245,7 +243,7 @@ TEST_CASE("what the engine does not have is refused by its member, with what wor
       {Backend::unsloth, R"({"training": {"lora": {"bias": "all"}}})", "biases"},
       {Backend::unsloth, R"({"training": {"lora": {"init_lora_weights": "pissa"}}})", "init_lora_weights"},
       {Backend::unsloth, R"({"schedule": {"lr_scheduler_type": "cosine_with_restarts"}})", "cosine_with_restarts"},
-      {Backend::unsloth, R"({"output": {"save_method": "merged_16bit"}})", "merged_16bit"},
+      {Backend::unsloth, R"({"output": {"save_method": "merged_4bit"}})", "merged_4bit"},
       {Backend::unsloth, R"({"hardware": {"gpus": "0,1"}})", "one GPU"},
   };
   for (const auto& [backend, patch, words] : cases) {
@@ -253,6 +251,21 @@ TEST_CASE("what the engine does not have is refused by its member, with what wor
     CHECK(refusal(backend, patch).find(words) != std::string::npos);
   }
   CHECK_FALSE(compiled(Backend::classic, "{}", {"default/embedder", 0, {}, true}));
+}
+
+TEST_CASE("a merged adapter is trained as LoRA and becomes a model") {
+  const std::pair<Backend, const char*> cases[] = {{Backend::classic, R"({"training": {"peft": {"merge": true}}})"},
+                                                   {Backend::automodel, R"({"training": {"finetuning_type": "lora_merged"}})"},
+                                                   {Backend::automodel, R"({"training": {"lora": {"merge": true}}})"},
+                                                   {Backend::unsloth, R"({"output": {"save_method": "merged_16bit"}})"}};
+  for (const auto& [backend, patch] : cases) {
+    INFO(name_of(backend) << " " << patch);
+    const auto result = compiled(backend, patch);
+    REQUIRE(result);
+    CHECK(result->config["method"] == "lora");
+    CHECK(result->config["merge"] == true);
+    CHECK_FALSE(result->is_adapter);
+  }
 }
 
 TEST_CASE("the output is an adapter or a model, and has its final names at once") {

@@ -26,6 +26,13 @@ bool concerns(const std::string& stream_entity, const std::string& entity) {
   return stream_entity == entity || (stream_entity == "model" && entity == "adapter") || (stream_entity == "fileset" && entity == "fileset_head");
 }
 
+// Whether this event changes documents of the kind in every workspace.
+bool drops_all(const Kind& kind, const events::Fact& fact) {
+  if (std::holds_alternative<events::WorkspaceDeleted>(fact.event)) return true;
+  if (std::find(kind.also_after.begin(), kind.also_after.end(), fact.stream.entity) == kind.also_after.end()) return false;
+  return !kind.only_after || kind.only_after(fact);
+}
+
 }  // namespace
 
 struct Documents::Shelf {
@@ -38,6 +45,12 @@ struct Documents::Shelf {
   Kind kind;
   mutable std::shared_mutex mutex;
   mutable std::unordered_map<std::string, Room> rooms;
+  std::uint64_t drops = 0;  // counts events that changed all rooms, also those that are not there yet
+
+  std::uint64_t changes_of(const std::string& workspace) const {
+    const auto room = rooms.find(workspace);
+    return drops + (room == rooms.end() ? 0 : room->second.changes);
+  }
 };
 
 Documents::Documents(const projections::ReadModels& models) : models_(models) {}
@@ -74,8 +87,8 @@ DocumentPointer Documents::get(std::string_view kind, const std::string& workspa
   std::uint64_t changes = 0;
   {
     const std::shared_lock reading(shelf.mutex);
+    changes = shelf.changes_of(workspace);
     if (const auto room = shelf.rooms.find(workspace); room != shelf.rooms.end()) {
-      changes = room->second.changes;
       if (const auto found = room->second.by_name.find(row); found != room->second.by_name.end()) return found->second;
     }
   }
@@ -83,7 +96,7 @@ DocumentPointer Documents::get(std::string_view kind, const std::string& workspa
   if (!document) return nullptr;  // what strangers ask for in vain is not remembered
   const std::unique_lock writing(shelf.mutex);
   auto& room = shelf.rooms[workspace];
-  if (room.changes == changes && room.by_name.size() < documents_max) room.by_name[row] = document;
+  if (shelf.changes_of(workspace) == changes && room.by_name.size() < documents_max) room.by_name[row] = document;
   return document;
 }
 
@@ -111,7 +124,7 @@ void Documents::refresh(const Shelf& shelf, const std::string& workspace) const 
     auto& room = shelf.rooms[workspace];
     before = room.all;
     stale = room.stale;
-    changes = room.changes;
+    changes = shelf.changes_of(workspace);
   }
   auto now = std::make_shared<std::vector<DocumentPointer>>();
   if (before) {  // only what has changed is read again
@@ -145,7 +158,7 @@ void Documents::refresh(const Shelf& shelf, const std::string& workspace) const 
   const std::unique_lock writing(shelf.mutex);
   auto& room = shelf.rooms[workspace];
   room.all = std::move(now);
-  if (room.changes == changes)
+  if (shelf.changes_of(workspace) == changes)
     room.stale.clear();
   else if (!before)
     room.all.reset(), room.stale.clear();  // it changed under our hands: gather again
@@ -171,10 +184,18 @@ void Documents::changed(std::span<const events::Fact> facts) {
     const std::unique_lock writing(shelf->mutex);
     for (const auto& fact : facts) {
       const std::string& entity = fact.stream.entity;
-      const bool drops_all = std::holds_alternative<events::WorkspaceDeleted>(fact.event) ||
-                             std::find(kind.also_after.begin(), kind.also_after.end(), entity) != kind.also_after.end();
-      if (drops_all) {
-        for (auto& [workspace, room] : shelf->rooms) room = {.by_name = {}, .all = nullptr, .stale = {}, .changes = room.changes + 1};
+      if (drops_all(kind, fact)) {
+        ++shelf->drops;
+        for (auto& [workspace, room] : shelf->rooms) room = {.by_name = {}, .all = nullptr, .stale = {}, .changes = room.changes};
+        continue;
+      }
+      if (kind.row_of) {
+        const auto row = kind.row_of(fact);
+        if (!row) continue;
+        auto& room = shelf->rooms[row->first];
+        ++room.changes;
+        room.by_name.erase(row->second);
+        if (room.all) room.stale.insert(row->second);
         continue;
       }
       if (!concerns(entity, kind.entity)) continue;

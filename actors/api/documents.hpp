@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <shared_mutex>
 #include <span>
@@ -36,6 +37,9 @@ struct Kind {
   std::string key_prefix = "";            // of the rows' names: "project::" for records; a document is then asked for by what follows it
   std::function<rest::Json(const rest::Json& row)> render;
   std::vector<std::string> also_after = {};  // entities whose events change these documents too (all of them): "deployment"
+  std::function<bool(const events::Fact& fact)> only_after = nullptr;  // which of those events do; absent: each of them
+  // For rows that events of other streams change: the row, as (workspace, name). Absent: what the streams' names say.
+  std::function<std::optional<std::pair<std::string, std::string>>(const events::Fact& fact)> row_of = nullptr;
 };
 
 class Documents {

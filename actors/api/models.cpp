@@ -4,6 +4,7 @@
 #include "actors/api/model_spec.hpp"
 #include "actors/api/services.hpp"
 #include "actors/rest/names.hpp"
+#include "events/world/catalogue.hpp"
 
 namespace luthier::api {
 namespace {
@@ -112,6 +113,18 @@ Answer answer_model(const DocumentPointer& document, Verbosity verbosity) {
   return verbosity == Verbosity::verbose ? ok(render_model(document->row, verbosity)) : found(document);
 }
 
+// A deployment that becomes ready, or is it no longer, changes the model_providers of its model; so do providers elsewhere.
+bool changes_providers(const events::Fact& fact) {
+  if (fact.stream.entity == "record") return fact.name.starts_with("provider:");
+  return std::visit(
+      [](const auto& event) {
+        using namespace events;
+        return is_one_of<std::decay_t<decltype(event)>, DeploymentReady, DeploymentStatusSet, DeploymentRevised, DeploymentAttemptEnded, DeploymentFailed,
+                         DeploymentDeleteRequested, DeploymentDeleted>;
+      },
+      fact.event);
+}
+
 Answer create_model(Context& context) {
   const auto body = context.body(create_schema());
   if (const auto* refusal = std::get_if<Answer>(&body)) return *refusal;
@@ -166,10 +179,9 @@ Answer delete_model(Context& context) {
 }  // namespace
 
 void add_models(Routes& routes, Services& services) {
-  // A deployment that becomes ready, or is it no longer, changes the model_providers of its model.
   const auto kind = [&](const char* name, Verbosity verbosity) {
     services.documents.declare({.name = name, .entity = "model", .render = [verbosity](const Json& row) { return render_model(row, verbosity); },
-                                .also_after = {"deployment"}});
+                                .also_after = {"deployment", "record"}, .only_after = changes_providers});
   };
   kind("model", Verbosity::usual);
   kind("verbose_model", Verbosity::verbose);

@@ -129,8 +129,7 @@ void ProviderDiscovery::look() {
   for (const auto& provider : services_.documents.everywhere("provider", [](const std::string&) { return true; })) {
     const auto name = text_of(provider->body, "name");
     if (!prefix.empty() && name.starts_with(prefix)) continue;
-    const auto shown = find_provider(services_.documents, text_of(provider->body, "workspace"), name);
-    if (shown != provider) continue;  // a deployment's, or changed by now
+    if (is_of_deployment(services_.documents, provider->body)) continue;
     const auto id = text_of(provider->body, "id") + " " + text_of(provider->body, "host_url");
     auto health = health_.contains(id) ? health_[id] : ProviderHealth();
     if (health.is_due(std::chrono::steady_clock::now())) ask(provider, health);

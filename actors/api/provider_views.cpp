@@ -52,8 +52,10 @@ DocumentPointer find_view(const Documents& documents, const std::string& workspa
   return nullptr;
 }
 
+bool adds_to(const Json& record, const DocumentPointer& view) { return view && record["model_deployment_id"] == view->body["model_deployment_id"]; }
+
 DocumentPointer merged(const DocumentPointer& record, const DocumentPointer& view) {
-  if (!view || record->body["model_deployment_id"] != view->body["model_deployment_id"]) return record;
+  if (!adds_to(record->body, view)) return record;
   auto document = std::make_shared<Document>();
   document->row = record->row;
   document->body = merged_provider(record->body, view->body);
@@ -106,6 +108,10 @@ DocumentPointer find_provider(const Documents& documents, const std::string& wor
   const auto view = find_view(documents, workspace, name);
   const auto record = documents.get("provider", workspace, name);
   return record ? merged(record, view) : view;
+}
+
+bool is_of_deployment(const Documents& documents, const Json& record) {
+  return adds_to(record, find_view(documents, text_or_empty(record, "workspace"), text_or_empty(record, "name")));
 }
 
 std::vector<DocumentPointer> providers_of(const Documents& documents, const std::string& workspace) {

@@ -226,7 +226,7 @@ Answer put_status(Context& context) {
   const auto provider = find_provider(documents, context.workspace(), name);
   if (!provider) return not_there(context);
   const auto record = documents.get("provider", context.workspace(), name);
-  if (!record || (record != provider))
+  if (!record || is_of_deployment(documents, record->body))
     return detail(409, "model provider " + context.workspace() + "/" + name + " is of deployment " + text_or_empty(provider->body, "model_deployment_id") +
                            ", whose status it has");
   Json patch = Json::object();

@@ -16,6 +16,9 @@ DocumentPointer find_provider(const Documents& documents, const std::string& wor
 // Of a workspace, in the order of their creation.
 std::vector<DocumentPointer> providers_of(const Documents& documents, const std::string& workspace);
 
+// Whether a record adds its settings to a deployment's view, and has no address, status and models of its own.
+bool is_of_deployment(const Documents& documents, const rest::Json& record);
+
 // What a deployment's row shows as a provider; an object without members before it was ready for the first time.
 rest::Json render_deployment_provider(const rest::Json& row);
 // A record with a deployment's view: its settings, and the deployment's address, status and models.

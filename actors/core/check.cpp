@@ -48,6 +48,7 @@ Result<CheckContext> gather_adapter(const World& world, const Request& request, 
   if (!fileset) return missing("fileset", reference, "data.fileset");
   context.fileset_id = fileset->id;
   context.files = files_of(*fileset);
+  if (model->fileset.empty()) return context;  // served elsewhere: there is nothing to check against
   if (auto done = gather_model(world, *model, context); !done) return done.error();
   return context;
 }

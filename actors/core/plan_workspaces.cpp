@@ -18,6 +18,7 @@ class Clearing {
       add("job", name->second, view_.world.jobs.at(*name).id, CancelJob{"its workspace is deleted"});
     if (!plan_.empty()) return std::move(plan_);  // what runs ends first: it needs the rest
     each(view_.world.models, "model", [](const ModelState&) { return DeleteModel{}; });
+    add_adapters_elsewhere();
     each(view_.world.records, "record", [](const RecordState&) { return DeleteRecord{}; });
     each(view_.world.secrets, "secret", [](const SecretState&) { return DeleteSecret{}; });
     if (plan_.empty()) each(view_.world.filesets, "fileset", [](const FilesetState&) { return DeleteFileset{}; });
@@ -28,6 +29,18 @@ class Clearing {
   }
 
  private:
+  // Adapters of this workspace whose models are in others; those of its own models go with them.
+  void add_adapters_elsewhere() {
+    for (auto found = view_.world.adapter_models.lower_bound({workspace_, ""});
+         found != view_.world.adapter_models.end() && found->first.first == workspace_; ++found) {
+      const auto model = parse_reference(found->second, workspace_);
+      if (!model || model->first == workspace_ || plan_.size() >= commands_per_look_max) continue;
+      const auto adapter = short_reference(found->first, model->first);
+      const auto id = view_.world.models.at(*model).id + ":clear:" + adapter + "@" + std::to_string(view_.applied);
+      plan_.push_back(own_request(model->first, "model", model->second, id, DeleteAdapter{adapter}));
+    }
+  }
+
   template <class State, class Make>
   void each(const std::map<World::Name, State>& entities, const std::string& entity, const Make& make) {
     for (auto found = entities.lower_bound({workspace_, ""}); found != entities.end() && found->first.first == workspace_; ++found)

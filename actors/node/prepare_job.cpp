@@ -196,6 +196,7 @@ Result<core::Prepared> WorldChecker::prepare(const core::Preparation& preparatio
   const auto plan = train::preview(run);
   if (!plan) return without_path(without_path(in_users_words(plan.error(), *dataset), scratch.data()), scratch.root.path());
   if (auto done = finish_schedule(*wish, plan->steps, *config); !done) return done.error();
+  if (dataset->validation) config->validation_every = validation_every(*wish, plan->steps_per_epoch, plan->steps);
 
   core::Prepared prepared;
   prepared.warnings = dataset->warnings;

@@ -18,6 +18,8 @@ std::string first_inhabitant(const World& world, const std::string& workspace) {
   const auto job = world.open_jobs.lower_bound({workspace, ""});
   if (job != world.open_jobs.end() && job->first == workspace) return title_of("job", *job);
   if (const auto* model = first_in(world.models, workspace)) return title("model", model);
+  const auto adapter = world.adapter_models.lower_bound({workspace, ""});  // of a model elsewhere
+  if (adapter != world.adapter_models.end() && adapter->first.first == workspace) return title_of("adapter", adapter->first);
   if (const auto* fileset = first_in(world.filesets, workspace)) return title("fileset", fileset);
   if (const auto* secret = first_in(world.secrets, workspace)) return title("secret", secret);
   if (const auto* record = first_in(world.records, workspace)) return title("record", record);

@@ -173,6 +173,9 @@ Result<TrainingConfig> read_config(const json& object) {
   reader.boolean("shuffle", config.shuffle);
   reader.integer("seed", 0, std::numeric_limits<std::int64_t>::max(), config.seed);
   reader.boolean("append_end_token", config.append_end_token);
+  reader.integer("validation_every", 0, count_max, config.validation_every);
+  reader.boolean("merge", config.merge);
+  if (config.merge && config.method != TrainingConfig::Method::lora) reader.refuse("merge", "needs method \"lora\"");
   if (auto error = reader.finish()) return *error;
   return config;
 }
@@ -238,6 +241,9 @@ std::string canonical_json(const TrainingConfig& c) {
                           {"seed", c.seed},
                           {"dtype", "f32"},
                           {"append_end_token", c.append_end_token}});
+  // Younger members, which checkpoints of earlier versions do not have: written only where they say something.
+  if (c.validation_every > 0) out["validation_every"] = c.validation_every;
+  if (c.merge) out["merge"] = true;
   return out.dump();
 }
 

@@ -40,6 +40,8 @@ struct TrainingConfig {
   bool shuffle = false;
   std::uint64_t seed = 1;
   bool append_end_token = false;          // prompt/completion rows end with the end token
+  std::int64_t validation_every = 0;      // steps; 0: after the last one only
+  bool merge = false;                     // with method lora: the output is the model with the adapter in its weights
 };
 
 // Unknown members, wrong types and numbers out of range are refused; the error's field is the member, "lora.r".

@@ -7,6 +7,7 @@
 #include "gpu/checkpoint/memory.hpp"
 #include "gpu/train/adapter_start.hpp"
 #include "gpu/train/fit.hpp"
+#include "gpu/train/merge.hpp"
 
 namespace luthier::train {
 namespace {
@@ -58,6 +59,8 @@ Result<Prepared> prepare(const TrainRequest& request) {
     auto adapter = starting_adapter(config, request.adapter, prepared.decoder);
     if (!adapter) return adapter.error();
     prepared.adapter = std::move(*adapter);
+    if (config.merge)
+      if (auto can = check_mergeable(prepared.adapter, prepared.decoder); !can) return can.error();
   }
   auto tokenizer = text::Tokenizer::load(request.model);
   if (!tokenizer) return tokenizer.error();

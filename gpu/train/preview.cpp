@@ -9,8 +9,8 @@ Result<Preview> preview(const TrainRequest& request) {
   const auto prepared = prepare(request);
   if (!prepared) return prepared.error();
   const text::Dataset& data = prepared->data;
-  return Preview{data.rows_read, data.rows_left_out, data.tokens, data.supervised_tokens,
-                 DataOrder(lengths_of(data), request.config).steps_total(),
+  const DataOrder order(lengths_of(data), request.config);
+  return Preview{data.rows_read, data.rows_left_out, data.tokens, data.supervised_tokens, order.steps_total(), order.steps_per_epoch(),
                  static_cast<std::int64_t>(prepared->plan.total())};
 }
 

@@ -11,7 +11,7 @@ namespace luthier::train {
 
 struct Preview {
   std::int64_t rows = 0, rows_left_out = 0, tokens = 0, supervised_tokens = 0;
-  std::int64_t steps = 0;
+  std::int64_t steps = 0, steps_per_epoch = 0;
   std::int64_t memory_bytes = 0;  // of the training process
 };
 

@@ -12,6 +12,7 @@
 #include "gpu/train/data_order.hpp"
 #include "gpu/train/evaluate.hpp"
 #include "gpu/train/inputs.hpp"
+#include "gpu/train/merge.hpp"
 #include "gpu/train/metrics.hpp"
 #include "gpu/train/prepare.hpp"
 #include "gpu/train/schedule.hpp"
@@ -159,7 +160,8 @@ void Run::update(double gradient_norm, double rate) {
 Result<void> Run::validate_when_due() {
   progress_.validation_loss.reset();
   const bool last = progress_.step == progress_.max_steps;
-  const bool due = last || (request_.validation_every > 0 && progress_.step % request_.validation_every == 0);
+  const std::int64_t every = request_.validation_every > 0 ? request_.validation_every : config_.validation_every;
+  const bool due = last || (every > 0 && progress_.step % every == 0);
   if (given_.prepared.validation.rows.empty() || !due) return {};
   tell(Phase::validating);
   progress_.validation_loss = mean_loss(network_, given_.prepared.validation, workspace_).mean();
@@ -187,7 +189,8 @@ Result<bool> Run::save_when_due() {
 
 Result<void> Run::save_output() {
   tell(Phase::saving);
-  if (config_.method == TrainingConfig::Method::full) {
+  if (config_.merge) merge_adapter(given_.prepared.adapter, given_.base.weights);
+  if (config_.method == TrainingConfig::Method::full || config_.merge) {
     if (auto saved = checkpoint::save_model(request_.out, given_.base.decoder, given_.base.weights); !saved) return saved;
     return given_.prepared.tokenizer.save(request_.out);
   }
