@@ -28,11 +28,12 @@ Setter text(T Config::*part, std::string T::*member) {
   };
 }
 
-Setter number(std::int64_t Config::Worker::*member, std::int64_t from, std::int64_t to) {
+template <class Part>
+Setter number(Part Config::*part, std::int64_t Part::*member, std::int64_t from, std::int64_t to) {
   return [=](const toml::node& node, Config& config) {
     const auto value = node.value_exact<std::int64_t>();
     if (!value || *value < from || *value > to) return false;
-    config.worker.*member = *value;
+    config.*part.*member = *value;
     return true;
   };
 }
@@ -67,15 +68,6 @@ Setter texts(Part Config::*part, std::vector<std::string> Part::*member) {
       all.push_back(*value);
     }
     config.*part.*member = std::move(all);
-    return true;
-  };
-}
-
-Setter http_number(std::int64_t Config::Http::*member, std::int64_t from, std::int64_t to) {
-  return [=](const toml::node& node, Config& config) {
-    const auto value = node.value_exact<std::int64_t>();
-    if (!value || *value < from || *value > to) return false;
-    config.http.*member = *value;
     return true;
   };
 }
@@ -133,21 +125,24 @@ const std::map<std::string, Option>& options() {
       {"auth.speakers", {"a list of texts", texts(&Config::auth, &Config::Auth::speakers)}},
       {"tls.certificate", {"a path", path(&Config::tls, &Config::Tls::certificate)}},
       {"tls.key", {"a path", path(&Config::tls, &Config::Tls::key)}},
-      {"http.connections_max", {"a number from 1 to 65536", http_number(&Config::Http::connections_max, 1, 65'536)}},
-      {"http.connections_per_address_max", {"a number from 1 to 65536", http_number(&Config::Http::connections_per_address_max, 1, 65'536)}},
-      {"http.drain_seconds", {"a number from 0 to 8", http_number(&Config::Http::drain_seconds, 0, 8)}},
+      {"http.connections_max", {"a number from 1 to 65536", number(&Config::http, &Config::Http::connections_max, 1, 65'536)}},
+      {"http.connections_per_address_max", {"a number from 1 to 65536", number(&Config::http, &Config::Http::connections_per_address_max, 1, 65'536)}},
+      {"http.drain_seconds", {"a number from 0 to 8", number(&Config::http, &Config::Http::drain_seconds, 0, 8)}},
       {"files.allow_local_storage", {"true or false", flag(&Config::files, &Config::Files::allow_local_storage)}},
+      {"files.contact_stores", {"true or false", flag(&Config::files, &Config::Files::contact_stores)}},
       {"files.external_hosts", {"a list of URLs", texts(&Config::files, &Config::Files::external_hosts)}},
+      {"files.fileset_gb_max", {"a number from 0 to 1000000", number(&Config::files, &Config::Files::fileset_gb_max, 0, 1'000'000)}},
+      {"files.workspace_gb_max", {"a number from 0 to 1000000", number(&Config::files, &Config::Files::workspace_gb_max, 0, 1'000'000)}},
       {"worker.enabled", {"true or false", [](const toml::node& node, Config& config) {
                             const auto value = node.value_exact<bool>();
                             if (value) config.worker.enabled = *value;
                             return value.has_value();
                           }}},
       {"worker.name", {"a name", text(&Config::worker, &Config::Worker::name)}},
-      {"worker.lease_seconds", {"a number from 2 to 3600", number(&Config::Worker::lease_seconds, 2, 3600)}},
-      {"worker.grace_seconds", {"a number from 1 to 3600", number(&Config::Worker::grace_seconds, 1, 3600)}},
+      {"worker.lease_seconds", {"a number from 2 to 3600", number(&Config::worker, &Config::Worker::lease_seconds, 2, 3600)}},
+      {"worker.grace_seconds", {"a number from 1 to 3600", number(&Config::worker, &Config::Worker::grace_seconds, 1, 3600)}},
       {"worker.checkpoint_every_steps",
-       {"a number from 1 to 1000000", number(&Config::Worker::checkpoint_every_steps, 1, 1'000'000)}},
+       {"a number from 1 to 1000000", number(&Config::worker, &Config::Worker::checkpoint_every_steps, 1, 1'000'000)}},
   };
   return table;
 }

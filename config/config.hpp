@@ -51,6 +51,8 @@ struct Config {
   struct Files {
     bool allow_local_storage = false;  // filesets that name a directory of this machine
     std::vector<std::string> external_hosts{"https://api.ngc.nvidia.com", "https://huggingface.co"};
+    bool contact_stores = true;  // false: filesets with storage elsewhere are kept as they were named, and nothing is fetched
+    std::int64_t fileset_gb_max = 0, workspace_gb_max = 0;  // quotas of what is stored, in 10^9 bytes; 0: none
   } files;
 
   struct Worker {

@@ -16,16 +16,16 @@ struct ServedAdapterRow {
   std::string status;     // "loading", "loaded", "failed", "unloading"
   std::string reason;
   static constexpr auto fields() {
-    return std::tuple{field("name", &ServedAdapterRow::name), field("key", &ServedAdapterRow::key),
-                      field("status", &ServedAdapterRow::status), field("reason", &ServedAdapterRow::reason)};
+    return field_list(field("name", &ServedAdapterRow::name), field("key", &ServedAdapterRow::key),
+                      field("status", &ServedAdapterRow::status), field("reason", &ServedAdapterRow::reason));
   }
 };
 
 struct StatusRow {
   std::string timestamp, status, status_message;
   static constexpr auto fields() {
-    return std::tuple{field("timestamp", &StatusRow::timestamp), field("status", &StatusRow::status),
-                      field("status_message", &StatusRow::status_message)};
+    return field_list(field("timestamp", &StatusRow::timestamp), field("status", &StatusRow::status),
+                      field("status_message", &StatusRow::status_message));
   }
 };
 
@@ -35,9 +35,9 @@ struct VersionRow {  // one that another has replaced
   bool lora_enabled = true;
   JsonText details;
   static constexpr auto fields() {
-    return std::tuple{field("number", &VersionRow::number), field("model", &VersionRow::model), field("created_at", &VersionRow::created_at),
+    return field_list(field("number", &VersionRow::number), field("model", &VersionRow::model), field("created_at", &VersionRow::created_at),
                       field("replaced_at", &VersionRow::replaced_at), field("lora_enabled", &VersionRow::lora_enabled),
-                      field("details", &VersionRow::details)};
+                      field("details", &VersionRow::details));
   }
 };
 

@@ -20,7 +20,7 @@ struct AttemptRow {
   std::optional<std::string> started_at, ended_at;
   std::string outcome, reason;  // "completed", "failed", "crashed", "lost", "stopped", "cancelled", "paused"; empty while it lasts
   static constexpr auto fields() {
-    return std::tuple{field("attempt", &AttemptRow::attempt),
+    return field_list(field("attempt", &AttemptRow::attempt),
                       field("resumed_from_step", &AttemptRow::resumed_from_step),
                       field("worker", &AttemptRow::worker),
                       field("incarnation", &AttemptRow::incarnation),
@@ -29,7 +29,7 @@ struct AttemptRow {
                       field("started_at", &AttemptRow::started_at),
                       field("ended_at", &AttemptRow::ended_at),
                       field("outcome", &AttemptRow::outcome),
-                      field("reason", &AttemptRow::reason)};
+                      field("reason", &AttemptRow::reason));
   }
 };
 
@@ -37,13 +37,13 @@ struct CheckpointRow {
   std::int64_t attempt = 0, step = 0;
   std::string at;
   static constexpr auto fields() {
-    return std::tuple{field("attempt", &CheckpointRow::attempt), field("step", &CheckpointRow::step), field("at", &CheckpointRow::at)};
+    return field_list(field("attempt", &CheckpointRow::attempt), field("step", &CheckpointRow::step), field("at", &CheckpointRow::at));
   }
 };
 
 struct StepRow {
   std::string step, at;
-  static constexpr auto fields() { return std::tuple{field("step", &StepRow::step), field("at", &StepRow::at)}; }
+  static constexpr auto fields() { return field_list(field("step", &StepRow::step), field("at", &StepRow::at)); }
 };
 
 // JobInputs with the files of the model in one digest.
@@ -53,7 +53,7 @@ struct InputsRow {
   std::int64_t rows = 0, rows_left_out = 0, tokens = 0, supervised_tokens = 0, steps = 0, memory_bytes = 0;
   std::string engine_version;
   static constexpr auto fields() {
-    return std::tuple{field("model_id", &InputsRow::model_id),
+    return field_list(field("model_id", &InputsRow::model_id),
                       field("model_fileset_id", &InputsRow::model_fileset_id),
                       field("dataset_fileset_id", &InputsRow::dataset_fileset_id),
                       field("model_digest", &InputsRow::model_digest),
@@ -67,7 +67,7 @@ struct InputsRow {
                       field("supervised_tokens", &InputsRow::supervised_tokens),
                       field("steps", &InputsRow::steps),
                       field("memory_bytes", &InputsRow::memory_bytes),
-                      field("engine_version", &InputsRow::engine_version)};
+                      field("engine_version", &InputsRow::engine_version));
   }
 };
 

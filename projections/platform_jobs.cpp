@@ -16,13 +16,13 @@ struct PlatformTaskRow {
   std::optional<std::string> error_stack;
   std::string created_at, updated_at;
   static constexpr auto fields() {
-    return std::tuple{field("name", &PlatformTaskRow::name),
+    return field_list(field("name", &PlatformTaskRow::name),
                       field("status", &PlatformTaskRow::status),
                       field("status_details", &PlatformTaskRow::status_details),
                       field("error_details", &PlatformTaskRow::error_details),
                       field("error_stack", &PlatformTaskRow::error_stack),
                       field("created_at", &PlatformTaskRow::created_at),
-                      field("updated_at", &PlatformTaskRow::updated_at)};
+                      field("updated_at", &PlatformTaskRow::updated_at));
   }
 };
 
@@ -32,7 +32,7 @@ struct PlatformStepRow {
   std::string created_at, created_by, updated_at, updated_by;
   std::vector<PlatformTaskRow> tasks;
   static constexpr auto fields() {
-    return std::tuple{field("name", &PlatformStepRow::name),
+    return field_list(field("name", &PlatformStepRow::name),
                       field("status", &PlatformStepRow::status),
                       field("status_details", &PlatformStepRow::status_details),
                       field("error_details", &PlatformStepRow::error_details),
@@ -40,16 +40,16 @@ struct PlatformStepRow {
                       field("created_by", &PlatformStepRow::created_by),
                       field("updated_at", &PlatformStepRow::updated_at),
                       field("updated_by", &PlatformStepRow::updated_by),
-                      field("tasks", &PlatformStepRow::tasks)};
+                      field("tasks", &PlatformStepRow::tasks));
   }
 };
 
 struct ResultRow {
   std::string name, artifact_url, artifact_storage_type, created_at, updated_at;
   static constexpr auto fields() {
-    return std::tuple{field("name", &ResultRow::name), field("artifact_url", &ResultRow::artifact_url),
+    return field_list(field("name", &ResultRow::name), field("artifact_url", &ResultRow::artifact_url),
                       field("artifact_storage_type", &ResultRow::artifact_storage_type), field("created_at", &ResultRow::created_at),
-                      field("updated_at", &ResultRow::updated_at)};
+                      field("updated_at", &ResultRow::updated_at));
   }
 };
 

@@ -26,7 +26,7 @@ struct Mark {
   std::int64_t format = 0, position = 0;
   std::string hash;
   static constexpr auto fields() {
-    return std::tuple{field("format", &Mark::format), field("position", &Mark::position), field("hash", &Mark::hash)};
+    return field_list(field("format", &Mark::format), field("position", &Mark::position), field("hash", &Mark::hash));
   }
 };
 

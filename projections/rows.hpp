@@ -4,7 +4,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <tuple>
 #include <variant>
 
 #include "events/json/fields.hpp"
@@ -19,20 +18,20 @@ struct RowHead {
   std::string id, workspace, name, created_at, updated_at;
   std::int64_t version = 0, position = 0;
   static constexpr auto head_fields() {
-    return std::tuple{field("id", &RowHead::id),
+    return field_list(field("id", &RowHead::id),
                       field("workspace", &RowHead::workspace),
                       field("name", &RowHead::name),
                       field("created_at", &RowHead::created_at),
                       field("updated_at", &RowHead::updated_at),
                       field("version", &RowHead::version),
-                      field("position", &RowHead::position)};
+                      field("position", &RowHead::position));
   }
 };
 
 // The members of a row: the head's, then its own.
 template <class... Fields>
 constexpr auto row_fields(Fields... own) {
-  return std::tuple_cat(RowHead::head_fields(), std::tuple{own...});
+  return RowHead::head_fields()([&](auto... head) { return field_list(head..., own...); });
 }
 
 // "model/default/smol"

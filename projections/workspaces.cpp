@@ -13,8 +13,8 @@ struct MemberRow {
   std::vector<std::string> roles;
   std::string granted_at, granted_by;
   static constexpr auto fields() {
-    return std::tuple{field("principal", &MemberRow::principal), field("roles", &MemberRow::roles),
-                      field("granted_at", &MemberRow::granted_at), field("granted_by", &MemberRow::granted_by)};
+    return field_list(field("principal", &MemberRow::principal), field("roles", &MemberRow::roles),
+                      field("granted_at", &MemberRow::granted_at), field("granted_by", &MemberRow::granted_by));
   }
 };
 

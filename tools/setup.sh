@@ -5,6 +5,7 @@
 #   tools/setup.sh --demo         the same
 #   tools/setup.sh --build-only   Debian's packages alone
 #   tools/setup.sh --judges       also a virtual environment in .venv with PyTorch, transformers, PEFT … (about 1 GB)
+#   tools/setup.sh --clients      also two releases of NVIDIA's client in .venv-clients and .venv-clients-012, and Chromium (2 GB)
 #
 # Debian's packages are listed in debian-packages.txt, files from PyPI wheels in wheels.txt, both beside this script.
 set -euo pipefail
@@ -126,8 +127,8 @@ fetch_wheels() {
 
 what=${1:---demo}
 case "$what" in
-  --build-only | --demo | --judges) ;;
-  *) sed -n '2,9p' "$0" | sed 's/^# \{0,1\}//'; exit 2 ;;
+  --build-only | --demo | --judges | --clients) ;;
+  *) sed -n '2,10p' "$0" | sed 's/^# \{0,1\}//'; exit 2 ;;
 esac
 mkdir -p .cache
 : > "$log"
@@ -138,4 +139,8 @@ fetch_wheels
 if [ "$what" = --judges ]; then
   install_packages tools/debian-packages-judges.txt
   tools/setup-judges.sh .venv
+fi
+if [ "$what" = --clients ]; then
+  install_packages tools/debian-packages-page.txt
+  tools/setup-clients.sh --all
 fi

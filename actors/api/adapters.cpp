@@ -260,7 +260,7 @@ void add_adapters(Routes& routes, Services& services) {
              auth::Action::write, delete_nested);
   routes.add({.method = "POST", .path = all, .summary = "Create an adapter", .tag = tag, .body = create_schema(), .answer = adapter_schema(),
               .success = 201, .errors = {400, 403, 404, 409}}, create, create_adapter);
-  routes.add({.method = "GET", .path = all, .summary = "List adapters", .tag = tag, .query = page_fields(adapter_pages()), .errors = {400, 404}}, any,
+  routes.add({.method = "GET", .path = all, .summary = "List adapters", .tag = tag, .answer = page_schema(adapter_schema()), .query = page_fields(adapter_pages()), .errors = {400, 404}}, any,
              list_adapters);
   routes.add({.method = "GET", .path = one, .summary = "Show an adapter", .tag = tag, .answer = adapter_schema(), .errors = {404}}, read, show_adapter);
   routes.add({.method = "PATCH", .path = one, .summary = "Change an adapter", .tag = tag, .body = update_schema(), .answer = adapter_schema(),

@@ -45,6 +45,7 @@ bool answer_preflight(gateway::Exchange& exchange) {
 }  // namespace
 
 Api::Api(Services services, Authenticate authenticate) : services_(services), authenticate_(std::move(authenticate)) {
+  services_.requests = &requests_;
   add_meta(routes_, services_);
   add_workspaces(routes_, services_);
   add_projects(routes_, services_);
@@ -93,6 +94,7 @@ std::optional<gateway::Refused> Api::refuse_inference(const gateway::Exchange& e
 
 bool Api::handle(gateway::Exchange& exchange) {
   if (answer_preflight(exchange)) return true;
+  const auto begin = std::chrono::steady_clock::now();
   const auto& request = exchange.request;
   auto match = routes_.table().match(request.method, request.raw_path);
   const auto* refusal = std::get_if<Answer>(&match);
@@ -101,26 +103,32 @@ bool Api::handle(gateway::Exchange& exchange) {
   static constexpr char digits[] = "0123456789abcdef";
   std::string id;
   for (const unsigned char byte : services_.platform.random_bytes(8)) (id += digits[byte >> 4]) += digits[byte & 15];
-  if (refusal) return send(exchange, *refusal, id), true;
+  const auto answered = refusal ? *refusal : answer(exchange, std::move(std::get<rest::RouteMatch>(match)), id);
+  if (!answered) return true;
+  send(exchange, *answered, id);
+  requests_.add(answered->status, std::chrono::steady_clock::now() - begin);
+  return true;
+}
 
-  auto& found = std::get<rest::RouteMatch>(match);
-  const auto& entry = routes_.entries()[found.handler];
+std::optional<Answer> Api::answer(gateway::Exchange& exchange, rest::RouteMatch match, const std::string& request_id) {
+  const auto& entry = routes_.entries()[match.handler];
   auth::Principal caller;
-  if (!routes_.table().routes()[found.handler].is_public) {
+  if (!routes_.table().routes()[match.handler].is_public) {
     auto authenticated = caller_of(exchange);
     if (const auto* denied = std::get_if<auth::Refusal>(&authenticated)) {
       auto answer = rest::detail(denied->http_status(), denied->message);
       if (const auto challenge = denied->www_authenticate(); !challenge.empty()) answer.headers.emplace_back("WWW-Authenticate", challenge);
-      return send(exchange, answer, id), true;
+      return answer;
     }
     caller = std::move(std::get<auth::Principal>(authenticated));
   }
-  auto query = rest::Query::parse(request.query);
-  if (const auto* bad = std::get_if<Answer>(&query)) return send(exchange, *bad, id), true;
-  Context context{exchange, services_, std::move(found.parameters), std::move(std::get<rest::Query>(query)), std::move(caller), id};
-  if (const auto denied = check_workspace(context, entry)) return send(exchange, *denied, id), true;
-  if (entry.stream) return entry.stream(context), true;
-  return send(exchange, entry.handle(context), id), true;
+  auto query = rest::Query::parse(exchange.request.query);
+  if (auto* bad = std::get_if<Answer>(&query)) return std::move(*bad);
+  Context context{exchange, services_, std::move(match.parameters), std::move(std::get<rest::Query>(query)), std::move(caller), request_id};
+  if (auto denied = check_workspace(context, entry)) return denied;
+  if (!entry.stream) return entry.handle(context);
+  entry.stream(context);
+  return std::nullopt;
 }
 
 }  // namespace luthier::api

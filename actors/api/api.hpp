@@ -4,6 +4,7 @@
 
 #include <memory>
 
+#include "actors/api/metrics.hpp"
 #include "actors/api/routes.hpp"
 #include "actors/auth/authenticate.hpp"
 
@@ -24,7 +25,10 @@ class Api {
 
  private:
   auth::Authenticated caller_of(const gateway::Exchange& exchange) const;
+  // The answer of a route of ours; nothing: it has been sent as a stream.
+  std::optional<rest::Answer> answer(gateway::Exchange& exchange, rest::RouteMatch match, const std::string& request_id);
 
+  RequestCounts requests_;
   Services services_;
   Authenticate authenticate_;
   Routes routes_;

@@ -90,6 +90,7 @@ class ApiFixture {
   TestPlatform platform{directory / "projections"};
   Documents documents{platform.read_models()};
   ApiSettings settings;
+  SecretValues* secrets = nullptr;
   gateway::GatewayOptions options;
 
   ApiFixture() {
@@ -102,7 +103,7 @@ class ApiFixture {
 
   // Once the settings are as they should be; the first call does it as well. There is a workspace "default".
   void open() {
-    api_ = std::make_unique<Api>(Services{platform, documents, settings, &store}, [this](const auth::HeaderLookup& headers) {
+    api_ = std::make_unique<Api>(Services{platform, documents, settings, &store, secrets}, [this](const auth::HeaderLookup& headers) {
       return auth::authenticate({}, headers, nullptr, nullptr, platform.now());
     });
     auto started = gateway::HttpServer::start(options, [this](gateway::Exchange& exchange) {

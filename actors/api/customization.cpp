@@ -3,12 +3,14 @@
 #include <filesystem>
 #include <thread>
 
+#include "actors/api/answer_schema.hpp"
 #include "actors/api/customization_deploy.hpp"
 #include "actors/api/customization_lookup.hpp"
 #include "actors/api/customization_names.hpp"
 #include "actors/api/customization_rules.hpp"
 #include "actors/api/job_status.hpp"
 #include "actors/api/services.hpp"
+#include "actors/rest/query_fields.hpp"
 #include "events/record/key.hpp"
 
 namespace luthier::api {
@@ -175,10 +177,14 @@ Answer show_status(Context& context) {
   return document ? ok(job_status(document->row, context.services.telemetry)) : no_job(context);
 }
 
+const PageRules& page_rules() {
+  static const PageRules rules{.size_default = 10, .size_max = 1000, .sorts = {"created_at", "updated_at"}, .sort_default = "-created_at"};
+  return rules;
+}
+
 Answer list_jobs(Context& context, Backend backend) {
-  static const PageRules page{.size_default = 10, .size_max = 1000, .sorts = {"created_at", "updated_at"}, .sort_default = "-created_at"};
   static const FilterRules filter{.fields = {"status", "description"}};
-  const auto request = parse_page(context.query, page);
+  const auto request = parse_page(context.query, page_rules());
   if (const auto* refusal = std::get_if<Answer>(&request)) return *refusal;
   const auto wanted = parse_filter(context.query, filter);
   if (const auto* refusal = std::get_if<Answer>(&wanted)) return *refusal;
@@ -224,13 +230,6 @@ Answer delete_job(Context& context) {
   return no_content();
 }
 
-Schema status_schema() {
-  return object({required("id", text()), required("name", text()), required("status", text()), required("status_details", map_of(any())),
-                 optional("error_details", map_of(any())), required("created_at", timestamp()), required("updated_at", timestamp()),
-                 required("steps", list_of(map_of(any())))})
-      .named("PlatformJobStatusResponse");
-}
-
 void add_backend(Routes& routes, Backend backend) {
   using enum WorkspaceRule;
   const std::string workspace = std::string(root) + "/v2/workspaces/{workspace}";
@@ -240,10 +239,11 @@ void add_backend(Routes& routes, Backend backend) {
   routes.add({.method = "POST", .path = all, .summary = "Start a fine-tuning job", .tag = tag, .body = schema, .answer = job_schema(), .success = 201,
               .errors = {403, 409}},
              create, [backend, schema](Context& context) { return create_job(context, backend, schema); });
-  routes.add({.method = "GET", .path = all, .summary = "List fine-tuning jobs", .tag = tag, .errors = {400, 404}}, any,
+  routes.add({.method = "GET", .path = all, .summary = "List fine-tuning jobs", .tag = tag, .answer = page_schema(job_schema()),
+              .query = page_fields(page_rules())}, any,
              [backend](Context& context) { return list_jobs(context, backend); });
   routes.add({.method = "GET", .path = one, .summary = "Show a fine-tuning job", .tag = tag, .answer = job_schema(), .errors = {404}}, read, show_job);
-  routes.add({.method = "GET", .path = one + "/status", .summary = "How far a fine-tuning job is", .tag = tag, .answer = status_schema(),
+  routes.add({.method = "GET", .path = one + "/status", .summary = "How far a fine-tuning job is", .tag = tag, .answer = job_status_schema(),
               .errors = {404}}, read, show_status);
   routes.add({.method = "DELETE", .path = one, .summary = "Delete a fine-tuning job", .tag = tag, .success = 204, .errors = {404, 409}}, read,
              delete_job);
@@ -251,7 +251,7 @@ void add_backend(Routes& routes, Backend backend) {
               .body_required = false}, read, cancel_job);
   if (backend == Backend::classic) return;
   routes.add({.method = "GET", .path = workspace + "/" + name_of(backend) + "/healthz", .summary = "Whether this back end is there", .tag = tag,
-              .errors = {404}}, read, [backend](Context&) { return ok({{"backend", name_of(backend)}, {"status", "ok"}}); });
+              .answer = object({required("backend", text()), required("status", text())}).named("BackendHealth")}, read, [backend](Context&) { return ok({{"backend", name_of(backend)}, {"status", "ok"}}); });
 }
 
 }  // namespace
@@ -259,7 +259,8 @@ void add_backend(Routes& routes, Backend backend) {
 void add_customization(Routes& routes, Services& services) {
   services.documents.declare({.name = kind, .entity = "job", .render = render_job});
   for (const auto backend : {Backend::classic, Backend::automodel, Backend::unsloth}) add_backend(routes, backend);
-  routes.add({.method = "GET", .path = std::string(root) + "/healthz", .summary = "Whether fine-tuning is there", .tag = "customization"},
+  routes.add({.method = "GET", .path = std::string(root) + "/healthz", .summary = "Whether fine-tuning is there", .tag = "customization",
+              .answer = object({required("plugin", text()), required("status", text()), required("contributors", list_of(text()))}).named("CustomizationHealth")},
              WorkspaceRule::none, [](Context&) {
                return ok({{"plugin", "customization"}, {"status", "ok"}, {"contributors", Json::array({"automodel", "unsloth"})}});
              });

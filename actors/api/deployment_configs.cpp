@@ -317,7 +317,7 @@ void add_deployment_configs(Routes& routes, Services& services) {
   const PageRules page{.size_default = 100, .size_max = 1000, .sorts = {"created_at", "updated_at", "name"}, .sort_default = "created_at"};
   routes.add({.method = "POST", .path = all, .summary = "Create a deployment config", .tag = tag, .body = create_schema(), .answer = config_schema(), .success = 201,
               .errors = {400, 403, 409}}, create, create_config);
-  routes.add({.method = "GET", .path = all, .summary = "List deployment configs", .tag = tag, .query = page_fields(page), .errors = {400, 404}}, any, list_configs);
+  routes.add({.method = "GET", .path = all, .summary = "List deployment configs", .tag = tag, .answer = page_schema(config_schema()), .query = page_fields(page), .errors = {400, 404}}, any, list_configs);
   routes.add({.method = "GET", .path = one, .summary = "Show a deployment config", .tag = tag, .answer = config_schema(), .errors = {404}}, read, show_config);
   routes.add({.method = "POST", .path = one, .summary = "Add a version to a deployment config", .tag = tag, .body = update_schema(), .answer = config_schema(),
               .success = 201, .errors = {400, 403}}, read, update_config);

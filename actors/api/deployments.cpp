@@ -243,6 +243,10 @@ Answer set_status(Context& context) {
   return ok(gone);
 }
 
+Schema served_schema() {
+  return object({required("workspace", text()), required("name", text()), required("models", list_of(map_of(any())))}).named("DeployedModels");
+}
+
 Answer list_models(Context& context) {
   const auto deployment = deployment_of(context);
   if (!deployment) return no_deployment(context);
@@ -344,18 +348,18 @@ void add_deployments(Routes& routes, Services& services) {
   list_query.push_back({optional("all_versions", boolean(), false), "Earlier versions as well."});
   routes.add({.method = "POST", .path = all, .summary = "Serve a model", .tag = tag, .body = create_schema(), .answer = deployment_schema(), .success = 201,
               .errors = {400, 409}}, create, create_deployment);
-  routes.add({.method = "GET", .path = all, .summary = "List deployments", .tag = tag, .query = list_query, .errors = {400, 404}}, any, list_deployments);
+  routes.add({.method = "GET", .path = all, .summary = "List deployments", .tag = tag, .answer = page_schema(deployment_schema()), .query = list_query, .errors = {400, 404}}, any, list_deployments);
   routes.add({.method = "GET", .path = one, .summary = "Show a deployment", .tag = tag, .answer = deployment_schema(), .errors = {404}}, read, show_deployment);
   routes.add({.method = "POST", .path = one, .summary = "Replace a deployment by a new version of it", .tag = tag, .body = update_schema(), .answer = deployment_schema(),
               .success = 201, .errors = {400}}, read, update_deployment);
-  routes.add({.method = "DELETE", .path = one, .summary = "Stop serving", .tag = tag, .success = 202, .errors = {404}}, read, delete_deployment);
+  routes.add({.method = "DELETE", .path = one, .summary = "Stop serving", .tag = tag, .answer = literal(nullptr), .success = 202, .errors = {404}}, read, delete_deployment);
   routes.add({.method = "POST", .path = one + "/status", .summary = "Set a deployment's status by hand", .tag = tag, .body = status_schema(), .answer = deployment_schema(),
               .query = {{maybe("version", text()), "The version that is meant; the present one when it is left out."}}, .errors = {400, 404, 409}}, read, set_status);
-  routes.add({.method = "GET", .path = one + "/models", .summary = "What a deployment serves", .tag = tag, .errors = {404}}, read, list_models);
+  routes.add({.method = "GET", .path = one + "/models", .summary = "What a deployment serves", .tag = tag, .answer = served_schema(), .errors = {404}}, read, list_models);
   routes.add({.method = "GET", .path = versions, .summary = "List the versions of a deployment", .tag = tag, .answer = list_of(deployment_schema()), .errors = {404}}, read,
              list_versions);
   routes.add({.method = "GET", .path = version, .summary = "Show a version of a deployment", .tag = tag, .answer = deployment_schema(), .errors = {400, 404}}, read, show_version);
-  routes.add({.method = "DELETE", .path = version, .summary = "Delete a version of a deployment", .tag = tag, .success = 202, .errors = {400, 404}}, read, delete_version);
+  routes.add({.method = "DELETE", .path = version, .summary = "Delete a version of a deployment", .tag = tag, .answer = literal(nullptr), .success = 202, .errors = {400, 404}}, read, delete_version);
 }
 
 }  // namespace luthier::api

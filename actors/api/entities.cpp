@@ -1,8 +1,10 @@
 // Generic entities: documents of types that clients define themselves, in trees by `parent`.
 #include <algorithm>
 
+#include "actors/api/answer_schema.hpp"
 #include "actors/api/services.hpp"
 #include "actors/rest/names.hpp"
+#include "actors/rest/query_fields.hpp"
 #include "events/record/key.hpp"
 
 namespace luthier::api {
@@ -82,10 +84,20 @@ std::string made_up_name(const Context& context) {
   return generated_name(context.path["entity_type"], random);
 }
 
+Schema create_schema() {
+  return object({optional("name", text().length(0, 255)), optional("parent", text().length(1, 127)), optional("project", project_reference()),
+                 required("data", map_of(any()))})
+      .named("CreateEntity");
+}
+
+Schema update_schema() {
+  return object({optional("new_name", text().length(0, 255)), maybe("project", project_reference().or_null()), required("data", map_of(any())),
+                 optional("expected_db_version", integer())})
+      .named("UpdateEntity");
+}
+
 Answer create_entity(Context& context) {
-  static const Schema schema = object({optional("name", text().length(0, 255)), optional("parent", text().length(1, 127)),
-                                       optional("project", project_reference()), required("data", map_of(any()))})
-                                   .named("CreateEntity");
+  static const Schema schema = create_schema();
   if (auto bad = bad_type(context)) return *bad;
   const auto body = context.body(schema);
   if (const auto* refusal = std::get_if<Answer>(&body)) return *refusal;
@@ -106,9 +118,7 @@ Answer show_entity(Context& context) {
 }
 
 Answer update_entity(Context& context) {
-  static const Schema schema = object({optional("new_name", text().length(0, 255)), maybe("project", project_reference().or_null()),
-                                       required("data", map_of(any())), optional("expected_db_version", integer())})
-                                   .named("UpdateEntity");
+  static const Schema schema = update_schema();
   if (auto bad = bad_type(context)) return *bad;
   const auto body = context.body(schema);
   if (const auto* refusal = std::get_if<Answer>(&body)) return *refusal;
@@ -154,13 +164,17 @@ class Children final : public Relation {
 
 bool is_of(const DocumentPointer& document, const std::string& type) { return document->body["entity_type"] == type; }
 
+const PageRules& page_rules() {
+  static const PageRules rules{.size_default = 100, .size_max = 1000, .sorts = {}, .sort_default = "-created_at"};
+  return rules;
+}
+
 Answer list_entities(Context& context) {
-  static const PageRules page{.size_default = 100, .size_max = 1000, .sorts = {}, .sort_default = "-created_at"};
   if (auto bad = bad_type(context)) return *bad;
   const auto& type = context.path["entity_type"];
   FilterRules rules{.fields = {"parent", "created_by", "updated_by", "db_version"}, .any_data = true};
   if (type == "model") rules.relations = {"adapters"};
-  const auto request = parse_page(context.query, page);
+  const auto request = parse_page(context.query, page_rules());
   if (const auto* refusal = std::get_if<Answer>(&request)) return *refusal;
   const auto wanted = parse_filter(context.query, rules);
   if (const auto* refusal = std::get_if<Answer>(&wanted)) return *refusal;
@@ -193,14 +207,15 @@ void add_entities(Routes& routes, Services& services) {
   const std::string all = "/apis/entities/v2/workspaces/{workspace}/entities/{entity_type}", one = all + "/{name}";
   const auto tag = "entities";
   const std::vector<QueryField> parent{{optional("parent", text()), "the id of the entity above it"}};
-  routes.add({.method = "POST", .path = all, .summary = "Create an entity", .tag = tag, .answer = entity_schema(), .success = 201, .errors = {409}}, create,
-             create_entity);
-  routes.add({.method = "GET", .path = all, .summary = "List entities of a type", .tag = tag, .errors = {400, 404}}, any, list_entities);
+  routes.add({.method = "POST", .path = all, .summary = "Create an entity", .tag = tag, .body = create_schema(), .answer = entity_schema(),
+              .success = 201}, create, create_entity);
+  routes.add({.method = "GET", .path = all, .summary = "List entities of a type", .tag = tag, .answer = page_schema(entity_schema()),
+              .query = page_fields(page_rules())}, any, list_entities);
   routes.add({.method = "GET", .path = one, .summary = "Show an entity", .tag = tag, .answer = entity_schema(), .query = parent, .errors = {404}}, read,
              show_entity);
-  routes.add({.method = "PUT", .path = one, .summary = "Replace an entity's data", .tag = tag, .answer = entity_schema(), .query = parent,
-              .errors = {404, 409}}, read, update_entity);
-  routes.add({.method = "DELETE", .path = one, .summary = "Delete an entity and those below it", .tag = tag, .query = parent, .errors = {404}}, read,
+  routes.add({.method = "PUT", .path = one, .summary = "Replace an entity's data", .tag = tag, .body = update_schema(), .answer = entity_schema(),
+              .query = parent}, read, update_entity);
+  routes.add({.method = "DELETE", .path = one, .summary = "Delete an entity and those below it", .tag = tag, .answer = deleted_schema(), .query = parent, .errors = {404}}, read,
              delete_entity);
   routes.add({.method = "GET", .path = "/apis/entities/v2/entities/{id}", .summary = "Show an entity by its id", .tag = tag, .answer = entity_schema(),
               .errors = {404}}, none, show_by_id);

@@ -1,4 +1,5 @@
 // The files of a fileset: listed and deleted.
+#include "actors/api/answer_schema.hpp"
 #include "actors/api/files.hpp"
 
 namespace luthier::api {
@@ -26,14 +27,12 @@ Answer list_files(Context& context) {
   if (!fileset) return no_fileset(context.workspace(), name);
   std::string prefix = text_or_empty(wish, "path");
   while (prefix.ends_with('/')) prefix.pop_back();
-  // What is listed here is here: files of storage elsewhere are listed once they have been fetched.
-  std::string status;
-  if (wish["include_cache_status"] == true) status = is_external(fileset->row) ? "cached" : "not_cacheable";
+  const bool with_status = wish["include_cache_status"] == true;
   std::string data = "[";
-  for (const auto& file : files_of(context, context.workspace(), name)) {
-    if (!is_below(file.path, prefix)) continue;
+  for (const auto& shown : shown_files(context, *fileset)) {
+    if (!is_below(shown.file.path, prefix)) continue;
     if (data.size() > 1) data += ',';
-    data += dump(without_nulls(file_json(context.workspace(), name, file, status)));
+    data += dump(without_nulls(file_json(context.workspace(), name, shown.file, with_status ? shown.cache_status : "")));
   }
   Answer answer;
   answer.body = "{\"data\":" + data + "]}";
@@ -46,9 +45,9 @@ Answer delete_file(Context& context) {
   if (auto refusal = refuse_path(path)) return *refusal;
   const auto fileset = find_fileset(context, context.workspace(), name);
   if (!fileset) return no_fileset(context.workspace(), name);
+  if (is_external(fileset->row)) return detail(400, "The files of fileset " + context.workspace() + "/" + name + " are those of its storage; they cannot be deleted here.");
   const auto file = find_file(context, context.workspace(), name, path);
   if (!file) return no_file(context.workspace(), name, path);
-  if (is_external(fileset->row)) return detail(400, "The files of fileset " + context.workspace() + "/" + name + " are those of its storage; they cannot be deleted here.");
   const auto done = context.submit(context.workspace(), "fileset", name, events::DeleteFile{path});
   if (!done) return from_error(done.error());
   return ok(file_json(context.workspace(), name, *file, ""));
@@ -60,9 +59,10 @@ void add_file_listing(Routes& routes, Services&) {
   using enum WorkspaceRule;
   const std::string one = "/apis/files/v2/workspaces/{workspace}/filesets/{name}";
   const auto tag = "files";
-  routes.add({.method = "GET", .path = one + "/files", .summary = "List the files of a fileset", .tag = tag, .query = listing_query(), .errors = {404}}, read,
+  routes.add({.method = "GET", .path = one + "/files", .summary = "List the files of a fileset", .tag = tag, .answer = rows_schema(file_schema()),
+              .query = listing_query()}, read,
              list_files);
-  routes.add({.method = "DELETE", .path = one + "/-/{tail}", .summary = "Delete a file", .tag = tag, .errors = {400, 403, 404}}, read, delete_file);
+  routes.add({.method = "DELETE", .path = one + "/-/{tail}", .summary = "Delete a file", .tag = tag, .answer = file_schema()}, read, delete_file);
 }
 
 }  // namespace luthier::api

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "actors/api/answer_schema.hpp"
+#include "actors/api/body_encoding.hpp"
 #include "actors/api/byte_range.hpp"
 #include "actors/api/files.hpp"
 #include "actors/api/multipart.hpp"
@@ -94,6 +96,10 @@ Answer progress(const Context& context, int status, std::int64_t received, std::
   return answer;
 }
 
+Schema progress_schema() {
+  return object({required("path", text()), required("received", integer().at_least(0)), required("total", integer().at_least(0))}).named("UploadProgress");
+}
+
 void receive_range(Context& context, PartialUploads& partial, const PartialUploads::Key& key, const UploadRoom& room, const ContentRange& where) {
   const auto now = [] { return std::chrono::steady_clock::now(); };
   if (where.total > room.bytes) return send(context, room.refusal());
@@ -138,6 +144,7 @@ void receive_range(Context& context, PartialUploads& partial, const PartialUploa
 void receive_file(Context& context, PartialUploads& partial) {
   const auto& path = path_of(context);
   if (auto refusal = refuse_path(path)) return send(context, *refusal);
+  if (auto refusal = refuse_compressed(context.exchange.request.headers)) return send(context, *refusal);
   const auto fileset = find_fileset(context, context.workspace(), fileset_name(context));
   if (auto refusal = refuse_upload(context, fileset)) return send(context, *refusal);
   const auto& options = context.exchange.options();
@@ -155,20 +162,22 @@ void add_file_content(Routes& routes, Services&) {
   const std::string path = "/apis/files/v2/workspaces/{workspace}/filesets/{name}/-/{tail}";
   const auto tag = "files";
   const auto partial = std::make_shared<PartialUploads>();
-  routes.add_stream({.method = "PUT", .path = path, .summary = "Upload a file", .tag = tag, .body = text().format("binary"), .errors = {400, 403, 404, 408, 413, 507},
-                     .body_type = "application/octet-stream",
+  routes.add_stream({.method = "PUT", .path = path, .summary = "Upload a file", .tag = tag, .body = bytes_schema(), .answer = file_schema(),
+                     .errors = {403, 408, 409, 416, 507}, .body_type = "application/octet-stream",
                      .description = "Replaces a file of that path once all of it has arrived. With Content-Range a file comes in several requests: 202 says in "
-                                    "Upload-Offset how much of it has arrived, and \"bytes */TOTAL\" asks for that."},
+                                    "Upload-Offset how much of it has arrived, and \"bytes */TOTAL\" asks for that.",
+                     .others = {{202, progress_schema()}}},
                     read, auth::Action::write, [partial](Context& context) { receive_file(context, *partial); });
-  routes.add_stream({.method = "GET", .path = path, .summary = "Download a file, or a range of it", .tag = tag, .answer = text().format("binary"),
-                     .errors = {400, 404, 416}, .answer_type = "application/octet-stream"},
+  routes.add_stream({.method = "GET", .path = path, .summary = "Download a file, or a range of it", .tag = tag, .answer = bytes_schema(),
+                     .errors = {416, 502, 503}, .answer_type = "application/octet-stream", .others = {{206, bytes_schema(), "application/octet-stream"}}},
                     read, auth::Action::read, [](Context& context) {
                       const auto& tail = path_of(context);
                       if (auto refusal = refuse_path(tail)) return send(context, *refusal);
-                      if (!find_fileset(context, context.workspace(), fileset_name(context))) return send(context, no_fileset(context.workspace(), fileset_name(context)));
-                      const auto file = find_file(context, context.workspace(), fileset_name(context), tail);
+                      const auto fileset = find_fileset(context, context.workspace(), fileset_name(context));
+                      if (!fileset) return send(context, no_fileset(context.workspace(), fileset_name(context)));
+                      const auto file = shown_file(context, *fileset, tail);
                       if (!file) return send(context, no_file(context.workspace(), fileset_name(context), tail));
-                      send_file(context, *file);
+                      send_file(context, *fileset, *file);
                     });
 }
 

@@ -1,6 +1,9 @@
 // The Files service: filesets, their files, and the read API that Hugging Face's clients speak.
 #include "actors/api/files.hpp"
 
+#include <map>
+
+#include "actors/api/import_state.hpp"
 #include "actors/api/services.hpp"
 #include "events/json/fields.hpp"
 #include "events/world/names.hpp"
@@ -40,6 +43,46 @@ std::vector<events::File> files_of(const Context& context, const std::string& wo
   return files;
 }
 
+events::File ShownFile::tagged() const {
+  auto with_tag = file;
+  if (with_tag.digest.empty() && remote) with_tag.digest = remote->git_oid.empty() ? remote->etag : remote->git_oid;
+  return with_tag;
+}
+
+namespace {
+
+ShownFile shown_here(events::File file, bool is_external) { return {std::move(file), is_external ? "cached" : "not_cacheable", std::nullopt}; }
+
+ShownFile shown_elsewhere(hub::RemoteFile remote, std::optional<ImportState> state) {
+  events::File file{remote.path, remote.sha256, remote.size};
+  return {std::move(file), state == ImportState::importing ? "caching" : "not_cached", std::move(remote)};
+}
+
+}  // namespace
+
+std::vector<ShownFile> shown_files(const Context& context, const Document& fileset) {
+  const bool external = is_external(fileset.row);
+  std::map<std::string, ShownFile> by_path;
+  for (auto& file : files_of(context, text_or_empty(fileset.row, "workspace"), text_or_empty(fileset.row, "name"))) {
+    auto path = file.path;
+    by_path.emplace(std::move(path), shown_here(std::move(file), external));
+  }
+  if (auto import = import_of(fileset.row))
+    for (auto& remote : import->listing.files)
+      if (!by_path.contains(remote.path)) by_path.emplace(remote.path, shown_elsewhere(remote, import->state));
+  std::vector<ShownFile> files;
+  files.reserve(by_path.size());
+  for (auto& [path, file] : by_path) files.push_back(std::move(file));
+  return files;
+}
+
+std::optional<ShownFile> shown_file(const Context& context, const Document& fileset, const std::string& path) {
+  if (auto file = find_file(context, text_or_empty(fileset.row, "workspace"), text_or_empty(fileset.row, "name"), path))
+    return shown_here(std::move(*file), is_external(fileset.row));
+  if (auto remote = remote_file_of(fileset.row, path)) return shown_elsewhere(std::move(*remote), import_state_of(fileset.row));
+  return std::nullopt;
+}
+
 std::optional<rest::Answer> refuse_path(const std::string& path) {
   const auto problem = events::problem_of_path(path, events::Limits().path_bytes_max);
   if (problem.empty()) return std::nullopt;
@@ -58,7 +101,14 @@ Json file_json(const std::string& workspace, const std::string& fileset, const e
           {"path", file.path},
           {"size", file.size},
           {"cache_status", cache_status.empty() ? Json(nullptr) : Json(cache_status)},
-          {"digest", file.digest}};  // of our own: SHA-256
+          {"digest", file.digest.empty() ? Json(nullptr) : Json(file.digest)}};  // of our own: SHA-256
+}
+
+rest::Schema file_schema() {
+  using namespace rest;
+  return object({required("file_ref", text()), required("file_url", text()), required("path", text()), required("size", integer().at_least(0)),
+                 optional("cache_status", text()), optional("digest", text())})
+      .named("FilesetFile");
 }
 
 void send(Context& context, const rest::Answer& answer) {

@@ -105,13 +105,15 @@ TEST_CASE("what a service has made is the users' to read only") {
   CHECK(fields() == rest::Json::parse(R"({"c":{"d":null},"service_source":"jobs"})"));
 }
 
-TEST_CASE("storage elsewhere is kept as it was named, and its files are not changed here") {
+TEST_CASE("storage elsewhere is kept as it was named where no store is contacted, and its files are not changed here") {
   ApiFixture f;
+  f.settings.contacts_stores = false;
   make(f, R"(,"storage":{"type":"huggingface","repo_id":"a/b"},"cache":true)");
   const auto shown = f.call("GET", filesets + "/rows").json();
   CHECK(shown["storage"]["revision"] == "main");
   CHECK(shown["storage"]["endpoint"] == "https://huggingface.co");
   CHECK(f.call("PUT", filesets + "/rows/-/a", "1", octets).status == 400);
+  CHECK(f.call("DELETE", filesets + "/rows/-/a").status == 400);
   CHECK(f.call("GET", filesets + "?filter[storage_type]=huggingface").json()["pagination"]["total_results"] == 1);
   CHECK(f.call("GET", filesets + "?filter[storage_type]=local").json()["pagination"]["total_results"] == 0);
 }

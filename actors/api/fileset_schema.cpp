@@ -25,7 +25,8 @@ Schema local_storage() {
 Schema hugging_face_storage() {
   return object({required("type", literal("huggingface")), required("repo_id", text().length(1)),
                  optional("repo_type", one_of({"model", "dataset", "space"}), "model"), optional("revision", text().length(1), "main"),
-                 optional("original_revision", text()), secret("token_secret"), optional("endpoint", text(), "https://huggingface.co"), chunk_size()})
+                 optional("original_revision", text()), secret("token_secret"),
+                 optional("endpoint", text().described("absent: https://huggingface.co, or the mirror that the server's HF_ENDPOINT names")), chunk_size()})
       .named("HuggingfaceStorageConfig");
 }
 

@@ -2,6 +2,7 @@
 #include "actors/api/files.hpp"
 #include "actors/api/fileset_schema.hpp"
 #include "actors/api/fileset_storage.hpp"
+#include "actors/rest/names.hpp"
 
 namespace luthier::api {
 namespace {
@@ -62,6 +63,21 @@ Or<CustomFields> read_custom_fields(const Context& context, const Json& given) {
   return read;
 }
 
+// Storage elsewhere, once its store has been asked. A name that cannot be used anyway is refused by the command, and costs no question.
+std::optional<Answer> add_storage(const Context& context, const std::string& name, Json storage, bool is_cached, Json& details) {
+  const auto& settings = context.services.settings;
+  if (text_or_empty(storage, "type") == "huggingface" && text_or_empty(storage, "endpoint").empty()) storage["endpoint"] = settings.hub_endpoint;
+  if (auto refusal = refuse_storage(context, storage)) return refusal;
+  if (settings.contacts_stores && is_entity_name(name) && !find_fileset(context, context.workspace(), name)) {
+    const auto import = contact_store(context, storage, is_cached && settings.controllers);
+    if (const auto* refusal = std::get_if<Answer>(&import)) return *refusal;
+    details["import"] = std::get<Json>(import);
+  }
+  details["storage"] = std::move(storage);
+  details["cache"] = is_cached;
+  return std::nullopt;
+}
+
 Answer create_fileset(Context& context) {
   static const Schema schema = create_fileset_schema();
   const auto body = context.body(schema);
@@ -69,13 +85,10 @@ Answer create_fileset(Context& context) {
   const auto& wish = std::get<Json>(body);
   const auto name = wish["name"].get<std::string>();
   Json details = Json::object();
-  if (wish["storage"].is_object()) {
-    if (auto refusal = refuse_storage(context, wish["storage"])) return *refusal;
-    details["storage"] = wish["storage"];
-    details["cache"] = wish["cache"];
-  }
   auto custom = read_custom_fields(context, wish["custom_fields"]);
   if (const auto* refusal = std::get_if<Answer>(&custom)) return *refusal;
+  if (wish["storage"].is_object())
+    if (auto refusal = add_storage(context, name, wish["storage"], wish["cache"] == true, details)) return *refusal;
   const auto& [fields, service] = std::get<CustomFields>(custom);
   if (wish["metadata"].is_object()) details["metadata"] = wish["metadata"];
   if (!fields.empty()) details["custom_fields"] = fields;
@@ -143,8 +156,8 @@ void add_filesets(Routes& routes, Services& services) {
   const std::string all = "/apis/files/v2/workspaces/{workspace}/filesets", one = all + "/{name}";
   const auto tag = "filesets";
   routes.add({.method = "POST", .path = all, .summary = "Create a fileset", .tag = tag, .body = create_fileset_schema(), .answer = fileset_schema(),
-              .errors = {400, 409}}, create, create_fileset);
-  routes.add({.method = "GET", .path = all, .summary = "List filesets", .tag = tag, .query = page_fields(page_rules()), .errors = {400, 404}}, any, list_filesets);
+              .errors = {400, 409, 502}}, create, create_fileset);
+  routes.add({.method = "GET", .path = all, .summary = "List filesets", .tag = tag, .answer = page_schema(fileset_schema()), .query = page_fields(page_rules()), .errors = {400, 404}}, any, list_filesets);
   routes.add({.method = "GET", .path = one, .summary = "Show a fileset", .tag = tag, .answer = fileset_schema(), .errors = {404}}, read, show_fileset);
   routes.add({.method = "PATCH", .path = one, .summary = "Change what a fileset says of itself", .tag = tag, .body = update_fileset_schema(),
               .answer = fileset_schema(), .errors = {404}}, read, update_fileset);

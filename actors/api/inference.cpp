@@ -224,6 +224,18 @@ Answer show_ready(Context& context) {
   return ok({{"ready", true}, {"provider", context.workspace() + "/" + name}, {"host_url", provider->body["host_url"]}});
 }
 
+// What goes in and comes out is the upstream's affair: any body, and any answer under any type.
+RouteInfo passing(const std::string& method, const std::string& path, const char* summary) {
+  RouteInfo info{.method = method, .path = path, .summary = summary, .tag = "inference gateway", .answer = any(), .errors = {403, 422, 424, 429, 502}};
+  info.answer_type = "*/*";
+  if (method != "GET") info.body = any(), info.body_required = false;
+  return info;
+}
+
+Schema ready_schema() {
+  return object({required("ready", boolean()), required("provider", text()), required("host_url", text())}).named("ProviderReady");
+}
+
 }  // namespace
 
 void add_inference(Routes& routes, Services& services) {
@@ -232,10 +244,10 @@ void add_inference(Routes& routes, Services& services) {
   const auto inference = std::make_shared<Inference>(services);
   const auto add = [&](const std::string& path, const char* summary, void (Inference::*answer)(Context&)) {
     for (const char* method : {"GET", "POST", "PUT", "PATCH", "DELETE"})
-      routes.add_stream({.method = method, .path = base + path, .summary = summary, .tag = "inference gateway", .errors = {400, 404, 424, 502}}, read, auth::Action::infer,
-                        [inference, answer](Context& context) { ((*inference).*answer)(context); });
+      routes.add_stream(passing(method, base + path, summary), read, auth::Action::infer, [inference, answer](Context& context) { ((*inference).*answer)(context); });
   };
-  routes.add({.method = "GET", .path = base + "/provider/{name}/ready", .summary = "Whether requests to a provider are passed on", .tag = "inference gateway", .errors = {404}},
+  routes.add({.method = "GET", .path = base + "/provider/{name}/ready", .summary = "Whether requests to a provider are passed on", .tag = "inference gateway",
+              .answer = ready_schema(), .errors = {403}},
              read, auth::Action::infer, show_ready);
   add("/provider/{name}/-/{tail}", "Pass a request on to a provider", &Inference::by_provider);
   add("/model/{name}/-/{tail}", "Pass a request on to whoever serves a model", &Inference::by_model);

@@ -155,6 +155,7 @@ Json training_details(const Json& row, const std::string& status, const JobProgr
                {"metrics", {{"train_loss", Json::array()}, {"val_loss", Json::array()}}}};
   if (progress) add_progress(*progress, details);
   add_summary(row, details);
+  if (status != "active") details.erase("seconds_left");  // what the last line said of a training that runs no more
   if (status == "completed") details["epoch"] = details["num_epochs"];
   const auto steps = details["max_steps"].get<std::int64_t>(), done = details["step"].get<std::int64_t>();
   if (!is_set(details, "lr")) add(details, "lr", rate_of(row, done, steps));

@@ -5,9 +5,11 @@
 #include <chrono>
 #include <thread>
 
+#include "actors/api/answer_schema.hpp"
 #include "actors/api/job_status.hpp"
 #include "actors/api/jobs_view.hpp"
 #include "actors/api/services.hpp"
+#include "actors/rest/query_fields.hpp"
 
 namespace luthier::api {
 
@@ -26,10 +28,14 @@ std::vector<DocumentPointer> all_jobs(const Context& context) {
   return in_order(of_kind(platform_job_kind), of_kind(training_job_kind));
 }
 
+const PageRules& page_rules() {
+  static const PageRules rules{.size_default = 10, .size_max = 1000, .sorts = {"created_at", "updated_at"}, .sort_default = "-created_at"};
+  return rules;
+}
+
 Answer list_jobs(Context& context) {
-  static const PageRules page{.size_default = 10, .size_max = 1000, .sorts = {"created_at", "updated_at"}, .sort_default = "-created_at"};
   static const FilterRules filter{.fields = {"status", "source", "description"}};
-  const auto request = parse_page(context.query, page);
+  const auto request = parse_page(context.query, page_rules());
   if (const auto* refusal = std::get_if<Answer>(&request)) return *refusal;
   const auto wanted = parse_filter(context.query, filter);
   if (const auto* refusal = std::get_if<Answer>(&wanted)) return *refusal;
@@ -53,8 +59,10 @@ Answer changed_job(Context& context, const Result<Done>& done) {
   return show_job(context);
 }
 
+Schema details_schema() { return map_of(any()).items(0, 1000).named("JobStatusDetails"); }
+
 Answer merge_details(Context& context) {
-  static const Schema schema = map_of(any()).items(0, 1000).named("JobStatusDetails");
+  static const Schema schema = details_schema();
   const auto body = context.body(schema);
   if (const auto* refusal = std::get_if<Answer>(&body)) return *refusal;
   const auto job = find_job(context);
@@ -127,7 +135,14 @@ Answer list_profiles(Context& context) {
   return ok(profiles);
 }
 
-Schema job_schema() {
+Schema profile_schema() {
+  return object({required("provider", text()), required("profile", text()), required("backend", text()), required("config", map_of(any()))})
+      .named("ExecutionProfile");
+}
+
+}  // namespace
+
+Schema platform_job_answer_schema() {
   return object({required("id", text()), required("attempt_id", text()), required("name", text()), required("workspace", text()),
                  optional("project", text()), optional("description", text()), required("source", text()), required("spec", map_of(any())),
                  required("platform_spec", map_of(any())), required("fileset", text()), required("status", text()),
@@ -135,8 +150,6 @@ Schema job_schema() {
                  required("updated_at", timestamp()), optional("ownership", map_of(any())), optional("custom_fields", map_of(any()))})
       .named("PlatformJobResponse");
 }
-
-}  // namespace
 
 std::vector<DocumentPointer> in_order(const std::vector<DocumentPointer>& some, const std::vector<DocumentPointer>& others) {
   std::vector<DocumentPointer> all;
@@ -176,26 +189,28 @@ void add_jobs(Routes& routes, Services& services) {
   const std::string all = jobs_root, one = all + "/{name}";
   const auto tag = "jobs";
   add_job_creation(routes);
-  routes.add({.method = "GET", .path = all, .summary = "List jobs of every source", .tag = tag, .errors = {400, 404}}, any, list_jobs);
-  routes.add({.method = "GET", .path = one, .summary = "Show a job", .tag = tag, .answer = job_schema(), .errors = {404}}, read,
+  routes.add({.method = "GET", .path = all, .summary = "List jobs of every source", .tag = tag, .answer = page_schema(platform_job_answer_schema()),
+              .query = page_fields(page_rules())}, any, list_jobs);
+  routes.add({.method = "GET", .path = one, .summary = "Show a job", .tag = tag, .answer = platform_job_answer_schema(), .errors = {404}}, read,
              show_job);
   routes.add({.method = "DELETE", .path = one, .summary = "Delete a job with all that is told of it", .tag = tag, .success = 204,
               .errors = {404, 409}}, read, delete_job);
-  routes.add({.method = "GET", .path = one + "/status", .summary = "How far a job is, step by step", .tag = tag, .errors = {404}}, read,
+  routes.add({.method = "GET", .path = one + "/status", .summary = "How far a job is, step by step", .tag = tag, .answer = job_status_schema(), .errors = {404}}, read,
              show_status);
-  routes.add({.method = "PATCH", .path = one + "/status-details", .summary = "Merge into what is told of a job", .tag = tag,
-              .answer = job_schema(), .errors = {404}}, read, merge_details);
-  routes.add({.method = "POST", .path = one + "/cancel", .summary = "Cancel a job", .tag = tag, .answer = job_schema(), .errors = {404, 409},
+  routes.add({.method = "PATCH", .path = one + "/status-details", .summary = "Merge into what is told of a job", .tag = tag, .body = details_schema(),
+              .answer = platform_job_answer_schema(), .errors = {404}}, read, merge_details);
+  routes.add({.method = "POST", .path = one + "/cancel", .summary = "Cancel a job", .tag = tag, .answer = platform_job_answer_schema(), .errors = {404, 409},
               .body_required = false}, read, cancel_job);
-  routes.add({.method = "POST", .path = one + "/pause", .summary = "Pause a job", .tag = tag, .answer = job_schema(), .errors = {404},
+  routes.add({.method = "POST", .path = one + "/pause", .summary = "Pause a job", .tag = tag, .answer = platform_job_answer_schema(), .errors = {404},
               .body_required = false}, read, pause_job);
-  routes.add({.method = "POST", .path = one + "/resume", .summary = "Go on with a paused job", .tag = tag, .answer = job_schema(), .errors = {404},
+  routes.add({.method = "POST", .path = one + "/resume", .summary = "Go on with a paused job", .tag = tag, .answer = platform_job_answer_schema(), .errors = {404},
               .body_required = false}, read, resume_job);
   add_job_steps(routes);
   add_job_results(routes);
   add_job_logs(routes);
   add_log_ingestion(routes);
-  routes.add({.method = "GET", .path = "/apis/jobs/v2/execution-profiles", .summary = "What the steps of jobs may run on", .tag = tag}, none,
+  routes.add({.method = "GET", .path = "/apis/jobs/v2/execution-profiles", .summary = "What the steps of jobs may run on", .tag = tag,
+              .answer = list_of(profile_schema())}, none,
              list_profiles);
 }
 

@@ -31,6 +31,8 @@ rest::Answer no_job();  // 404 "Job not found"
 rest::Json shown_job(const Context& context, const FoundJob& job);
 rest::Json shown_status(const Context& context, const FoundJob& job);
 
+rest::Schema platform_job_answer_schema();
+
 // The status that a refusal has here: a bound that is reached is the caller's, and trying again does not help.
 rest::Answer refused(const Error& error);
 

@@ -64,7 +64,7 @@ Answer create_job(Context& context) {
 
 void add_job_creation(Routes& routes) {
   routes.add({.method = "POST", .path = jobs_root, .summary = "Create a job whose steps a runner of yours moves", .tag = "jobs",
-              .body = platform_job_schema(), .success = 201, .errors = {409}},
+              .body = platform_job_schema(), .answer = platform_job_answer_schema(), .success = 201},
              WorkspaceRule::create, create_job);
 }
 

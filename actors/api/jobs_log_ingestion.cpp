@@ -2,6 +2,8 @@
 #include <algorithm>
 #include <array>
 
+#include "actors/api/answer_schema.hpp"
+#include "actors/api/body_encoding.hpp"
 #include "actors/api/files.hpp"
 #include "actors/api/job_telemetry.hpp"
 #include "actors/api/jobs.hpp"
@@ -24,8 +26,7 @@ Answer take_logs(Context& context) {
   const auto id = fileset_id(context);
   if (!id) return no_fileset(context.workspace(), context.path["name"]);
   const auto& headers = context.exchange.request.headers;
-  if (const auto* encoding = headers.find("Content-Encoding"); encoding && !encoding->empty() && *encoding != "identity")
-    return detail(415, "the body must not be compressed");
+  if (auto refusal = refuse_compressed(headers)) return *refusal;
   const auto* type = headers.find("Content-Type");
   const bool is_protobuf = type && type->find("protobuf") != std::string::npos;
   if (type && !is_protobuf && type->find("json") == std::string::npos)
@@ -59,10 +60,22 @@ bool may_be_a_name(const std::string& value) {
 
 Answer invalid_filter(const std::string& why) { return detail(400, "Invalid filter: " + why); }
 
+Schema query_schema() {
+  return object({optional("filters", map_of(any()).items(0, filters_max)), optional("limit", integer().at_least(1).at_most(log_lines_max), 100),
+                 optional("page_cursor", text())})
+      .named("LogQuery");
+}
+
+// Of OpenTelemetry's own export requests no more than this is promised here: who sends them has their definition.
+Schema export_schema() { return object({maybe("resourceLogs", list_of(map_of(any())))}).named("ExportLogsRequest"); }
+
+Schema taken_schema() {
+  const auto partial = object({required("rejectedLogRecords", integer().at_least(0)), required("errorMessage", text())});
+  return object({maybe("partialSuccess", partial)}).named("ExportLogsResponse");
+}
+
 Answer find_logs(Context& context) {
-  static const Schema schema = object({optional("filters", map_of(any()).items(0, filters_max)),
-                                       optional("limit", integer().at_least(1).at_most(log_lines_max), 100), optional("page_cursor", text())})
-                                   .named("LogQuery");
+  static const Schema schema = query_schema();
   const auto body = context.body(schema);
   if (const auto* refusal = std::get_if<Answer>(&body)) return *refusal;
   const auto id = fileset_id(context);
@@ -96,9 +109,10 @@ Answer find_logs(Context& context) {
 
 void add_log_ingestion(Routes& routes) {
   const std::string logs = "/apis/files/v2/workspaces/{workspace}/filesets/{name}/otlp/v1/logs";
-  routes.add({.method = "POST", .path = logs, .summary = "Take log records of a job", .tag = "files", .errors = {400, 404, 413, 415}},
+  routes.add({.method = "POST", .path = logs, .summary = "Take log records of a job", .tag = "files", .body = export_schema(), .answer = taken_schema(),
+              .description = "As application/x-protobuf as well."},
              WorkspaceRule::read, auth::Action::write, take_logs);
-  routes.add({.method = "POST", .path = logs + "/query", .summary = "Read log records", .tag = "files", .errors = {400, 404}}, WorkspaceRule::read,
+  routes.add({.method = "POST", .path = logs + "/query", .summary = "Read log records", .tag = "files", .body = query_schema(), .answer = log_lines_schema()}, WorkspaceRule::read,
              auth::Action::read, find_logs);
 }
 

@@ -1,4 +1,5 @@
 // The log lines of jobs, page by page.
+#include "actors/api/answer_schema.hpp"
 #include "actors/api/job_telemetry.hpp"
 #include "actors/api/jobs.hpp"
 #include "actors/api/jobs_logs.hpp"
@@ -87,7 +88,7 @@ void add_job_logs(Routes& routes) {
     std::string path = root;
     for (const auto& part : {job, std::string("/logs")}) path.append(part);
     routes.add({.method = "GET", .path = std::move(path), .summary = "The log lines of a job", .tag = is_of_customization ? "customization" : "jobs",
-                .query = log_query(), .errors = {404}},
+                .answer = log_lines_schema(), .query = log_query(), .errors = {404}},
                WorkspaceRule::read, [=](Context& context) { return show_logs(context, is_of_customization); });
   };
   add(jobs_root, "/{name}", false);

@@ -1,6 +1,7 @@
 // Results of jobs: names for what lies in filesets. What a fine-tuning job has made is a result of it, too.
 #include <algorithm>
 
+#include "actors/api/answer_schema.hpp"
 #include "actors/api/files.hpp"
 #include "actors/api/jobs.hpp"
 #include "actors/api/jobs_archive.hpp"
@@ -83,9 +84,19 @@ Json at_door(const Context& context, Door door, Json result) {
   return result;
 }
 
+std::vector<QueryField> listing_fields() {
+  return {{optional("sort", one_of({"created_at", "-created_at", "updated_at", "-updated_at", "name", "-name"}), "created_at"), "the order"}};
+}
+
+Schema answer_schema() {
+  return object({required("name", text()), required("job", text()), required("workspace", text()), optional("project", text()),
+                 optional("created_at", timestamp()), optional("updated_at", timestamp()), required("artifact_url", text()),
+                 required("artifact_storage_type", text()), optional("download_url", text())})
+      .named("PlatformJobResult");
+}
+
 Answer list_results(Context& context, Door door) {
-  static const std::vector<QueryField> fields{
-      {optional("sort", one_of({"created_at", "-created_at", "updated_at", "-updated_at", "name", "-name"}), "created_at"), "the order"}};
+  static const auto fields = listing_fields();
   const auto query = read_query(context.query, fields);
   if (const auto* refusal = std::get_if<Answer>(&query)) return *refusal;
   const auto job = job_at(context, door);
@@ -226,12 +237,13 @@ void download_result(Context& context, Door door) {
 void add_reading(Routes& routes, const std::string& job, Door door, const char* tag) {
   using enum WorkspaceRule;
   const std::string all = job + "/results", one = all + "/{result}";
-  routes.add({.method = "GET", .path = all, .summary = "List the results of a job", .tag = tag, .errors = {404}}, read,
+  routes.add({.method = "GET", .path = all, .summary = "List the results of a job", .tag = tag, .answer = rows_schema(answer_schema()),
+              .query = listing_fields(), .errors = {404}}, read,
              [door](Context& context) { return list_results(context, door); });
-  routes.add({.method = "GET", .path = one, .summary = "Show a result", .tag = tag, .errors = {404}}, read,
+  routes.add({.method = "GET", .path = one, .summary = "Show a result", .tag = tag, .answer = answer_schema(), .errors = {404}}, read,
              [door](Context& context) { return show_result(context, door); });
-  routes.add_stream({.method = "GET", .path = one + "/download", .summary = "A file, or a directory as .tar.gz", .tag = tag, .errors = {404},
-                     .answer_type = "application/octet-stream"},
+  routes.add_stream({.method = "GET", .path = one + "/download", .summary = "A file, or a directory as .tar.gz", .tag = tag, .answer = bytes_schema(), .errors = {416},
+                     .answer_type = "application/octet-stream", .others = {{206, bytes_schema(), "application/octet-stream"}}},
                     read, auth::Action::read, [door](Context& context) { download_result(context, door); });
 }
 
@@ -241,7 +253,7 @@ void add_job_results(Routes& routes) {
   const std::string job = std::string(jobs_root) + "/{name}";
   add_reading(routes, job, Door::jobs, "jobs");
   routes.add({.method = "POST", .path = job + "/results/{result}", .summary = "Name a result of a job", .tag = "jobs",
-              .body = result_schema(), .success = 201, .errors = {404}}, WorkspaceRule::read, put_result);
+              .body = result_schema(), .answer = answer_schema(), .success = 201, .errors = {404}}, WorkspaceRule::read, put_result);
   for (const auto* prefix : {"", "/automodel", "/unsloth"})
     add_reading(routes, std::string("/apis/customization/v2/workspaces/{workspace}") + prefix + "/jobs/{name}", Door::customization, "customization");
 }

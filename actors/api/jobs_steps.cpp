@@ -1,8 +1,10 @@
 // Steps of jobs and their tasks: read of all jobs, moved only of those that a client runs.
 #include <algorithm>
 
+#include "actors/api/answer_schema.hpp"
 #include "actors/api/jobs.hpp"
 #include "actors/api/jobs_view.hpp"
+#include "actors/rest/query_fields.hpp"
 
 namespace luthier::api {
 namespace {
@@ -24,6 +26,28 @@ const Json* named(const Json& list, const std::string& name) {
 
 Schema status_schema() {
   return one_of({"created", "pending", "active", "cancelling", "cancelled", "pausing", "paused", "resuming", "error", "completed"});
+}
+
+Schema step_schema(bool with_context) {
+  const auto details = map_of(any());
+  std::vector<rest::Field> fields{required("id", text()), required("name", text()), required("workspace", text()), optional("project", text()),
+                                  required("attempt_id", text()), optional("config", details), required("status", text()),
+                                  optional("status_details", details), optional("error_details", details), required("created_at", timestamp()),
+                                  optional("created_by", text()), required("updated_at", timestamp()), optional("updated_by", text()),
+                                  required("parent", text()), required("entity_id", text())};
+  if (!with_context) return object(std::move(fields)).named("PlatformJobStepResponse");
+  for (const char* name : {"job", "fileset", "source"}) fields.push_back(required(name, text()));
+  fields.push_back(optional("step_spec", details));
+  fields.push_back(optional("auth_context", any()));
+  return object(std::move(fields)).named("PlatformJobStepWithContext");
+}
+
+Schema task_schema() {
+  const auto details = map_of(any());
+  return object({required("id", text()), required("name", text()), required("workspace", text()), required("step_id", text()), required("status", text()),
+                 optional("status_details", details), optional("error_details", details), optional("error_stack", text()),
+                 required("created_at", timestamp()), required("updated_at", timestamp())})
+      .named("PlatformJobTaskResponse");
 }
 
 // ---------------------------------------------------------------------------------------------------------------- steps
@@ -49,11 +73,15 @@ void add_steps(const Context& context, const FoundJob& job, Rendered& into) {
   for (const auto& step : status["steps"]) into.add(step_response(job.document->body, step, true));
 }
 
+const PageRules& page_rules() {
+  static const PageRules rules{.size_default = 25, .size_max = 1000, .sorts = {"created_at", "updated_at", "name"}, .sort_default = "created_at"};
+  return rules;
+}
+
 // Of one job, or with the name "-" of all.
 Answer list_steps(Context& context) {
-  static const PageRules page{.size_default = 25, .size_max = 1000, .sorts = {"created_at", "updated_at", "name"}, .sort_default = "created_at"};
   static const FilterRules filter{.fields = {"job", "status", "source", "attempt_id"}};
-  const auto request = parse_page(context.query, page);
+  const auto request = parse_page(context.query, page_rules());
   if (const auto* refusal = std::get_if<Answer>(&request)) return *refusal;
   const auto wanted = parse_filter(context.query, filter);
   if (const auto* refusal = std::get_if<Answer>(&wanted)) return *refusal;
@@ -181,14 +209,17 @@ void add_job_steps(Routes& routes) {
   using enum WorkspaceRule;
   const std::string all = std::string(jobs_root) + "/{name}/steps", one = all + "/{step}", tasks = one + "/tasks", task = tasks + "/{task}";
   const auto tag = "jobs";
-  routes.add({.method = "GET", .path = all, .summary = "List the steps of a job, or with the name - of all", .tag = tag, .errors = {400, 404}},
+  routes.add({.method = "GET", .path = all, .summary = "List the steps of a job, or with the name - of all", .tag = tag,
+              .answer = page_schema(step_schema(true)), .query = page_fields(page_rules()), .errors = {404}},
              any, list_steps);
-  routes.add({.method = "GET", .path = one, .summary = "Show a step", .tag = tag, .errors = {404}}, read, show_step);
+  routes.add({.method = "GET", .path = one, .summary = "Show a step", .tag = tag, .answer = step_schema(false), .errors = {404}}, read, show_step);
   routes.add({.method = "PATCH", .path = one + "/status", .summary = "Move a step", .tag = tag, .body = step_change_schema(),
+              .answer = step_schema(false),
               .errors = {404, 409}}, read, move_step);
-  routes.add({.method = "GET", .path = tasks, .summary = "List the tasks of a step", .tag = tag, .errors = {404}}, read, list_tasks);
-  routes.add({.method = "GET", .path = task, .summary = "Show a task", .tag = tag, .errors = {404}}, read, show_task);
+  routes.add({.method = "GET", .path = tasks, .summary = "List the tasks of a step", .tag = tag, .answer = rows_schema(task_schema()), .errors = {404}}, read, list_tasks);
+  routes.add({.method = "GET", .path = task, .summary = "Show a task", .tag = tag, .answer = task_schema(), .errors = {404}}, read, show_task);
   routes.add({.method = "PUT", .path = task, .summary = "Make or change a task", .tag = tag, .body = task_change_schema(),
+              .answer = task_schema(),
               .errors = {404, 409}}, read, put_task);
 }
 

@@ -35,6 +35,37 @@ Answer show_metrics(Context& context) {
   return ok(answer);
 }
 
+Schema metrics_schema() {
+  return object({required("job", text()), required("status", text()), required("metrics", map_of(any()))}).extra(Extra::keep).named("TrainingCurves");
+}
+
+Schema events_schema() {
+  const auto event = object({required("specversion", text()), required("id", text()), required("type", text()), required("source", text())})
+                         .extra(Extra::keep)
+                         .named("CloudEvent");
+  return object({required("head", integer().at_least(0)), required("items", list_of(event)), optional("earlier", integer()), optional("later", integer())})
+      .named("EventPage");
+}
+
+Schema state_schema() {
+  return object({required("position", integer().at_least(0)), optional("time", timestamp()), required("items", list_of(map_of(any()))), optional("next", text())})
+      .named("StatePage");
+}
+
+Schema audit_schema() {
+  const auto place = [] { return std::vector<rest::Field>{required("position", integer().at_least(0)), required("hash", text())}; };
+  auto head = place(), opened = place();
+  head.push_back(optional("time", timestamp()));
+  opened.push_back(required("at", timestamp()));
+  const auto running = object({required("started_at", timestamp()), required("verified", integer()), required("total", integer())});
+  const auto last = object({required("ok", boolean()), required("position", integer()), required("hash", text()), optional("first_bad_position", integer()),
+                            required("findings", list_of(text())), required("notes", list_of(text())), optional("started_at", timestamp()),
+                            optional("finished_at", timestamp())});
+  return object({required("head", object(std::move(head))), optional("anchor", object(place())), optional("log_id", text()),
+                 required("opened", object(std::move(opened))), required("can_verify", boolean()), optional("running", running), optional("last", last)})
+      .named("LogAudit");
+}
+
 }  // namespace
 
 bool WantedEvents::fits(const log::Record& record) const {
@@ -77,20 +108,20 @@ void add_live(Routes& routes, Services& services) {
   const auto live = std::make_shared<Live>(services);
   using enum WorkspaceRule;
   const auto tag = "luthier";
-  routes.add_stream({.method = "GET", .path = "/luthier/v1/events", .summary = "Follow the event log", .tag = tag, .query = stream_fields(), .errors = {404, 503},
+  routes.add_stream({.method = "GET", .path = "/luthier/v1/events", .summary = "Follow the event log", .tag = tag, .answer = text(), .query = stream_fields(), .errors = {404, 503},
                      .answer_type = "text/event-stream",
                      .description = "Server-sent events: each has its position as id and a CloudEvent as data. Last-Event-ID resumes."},
                     none, auth::Action::read, [live](Context& context) { stream_events(context, *live); });
-  routes.add({.method = "GET", .path = "/luthier/v1/log", .summary = "List events of the log", .tag = tag, .query = list_fields(), .errors = {404}}, none,
+  routes.add({.method = "GET", .path = "/luthier/v1/log", .summary = "List events of the log", .tag = tag, .answer = events_schema(), .query = list_fields(), .errors = {404}}, none,
              [live](Context& context) { return list_events(context, *live); });
   routes.add({.method = "GET", .path = "/luthier/v1/state/{entity}/{workspace}", .summary = "The rows of an entity, now or at a past position", .tag = tag,
-              .query = state_fields(), .errors = {404, 503}}, none, [live](Context& context) { return show_state(context, *live); });
-  routes.add({.method = "GET", .path = "/luthier/v1/jobs/{workspace}/{name}/metrics", .summary = "The curves of a training", .tag = tag, .errors = {404}}, read,
+              .answer = state_schema(), .query = state_fields(), .errors = {404, 503}}, none, [live](Context& context) { return show_state(context, *live); });
+  routes.add({.method = "GET", .path = "/luthier/v1/jobs/{workspace}/{name}/metrics", .summary = "The curves of a training", .tag = tag, .answer = metrics_schema(), .errors = {404}}, read,
              show_metrics);
-  routes.add({.method = "GET", .path = "/luthier/v1/audit", .summary = "The log's head, its anchor, and the last verification", .tag = tag}, none,
+  routes.add({.method = "GET", .path = "/luthier/v1/audit", .summary = "The log's head, its anchor, and the last verification", .tag = tag, .answer = audit_schema()}, none,
              [live](Context&) { return ok(live->audit.status()); });
-  routes.add({.method = "POST", .path = "/luthier/v1/audit/verify", .summary = "Verify the whole log in the background", .tag = tag, .success = 202, .errors = {403},
-              .body_required = false}, none, auth::Action::administer, [live](Context&) {
+  routes.add({.method = "POST", .path = "/luthier/v1/audit/verify", .summary = "Verify the whole log in the background", .tag = tag, .answer = audit_schema(), .success = 202,
+              .errors = {403}, .body_required = false}, none, auth::Action::administer, [live](Context&) {
                live->audit.start();
                return answer(202, live->audit.status());
              });

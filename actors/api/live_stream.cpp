@@ -12,7 +12,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::size_t piece = 256;  // records that are read at a time
-constexpr int streams_max = 256;    // each has a thread
+constexpr int streams_max = 1024;   // each has a thread, as every connection
 constexpr std::chrono::milliseconds look_interval = 500ms, heartbeat = 15s;
 constexpr auto stream_time_max = 10min;  // then the client comes again, and shows its token again
 

@@ -1,6 +1,7 @@
 // Health, version, and what the interface looks like.
 #include <mutex>
 
+#include "actors/api/metrics.hpp"
 #include "actors/api/services.hpp"
 #include "actors/rest/openapi.hpp"
 
@@ -10,6 +11,23 @@ namespace {
 using namespace rest;
 
 constexpr const char* service_names[] = {"entities", "auth", "secrets", "files", "models", "customization", "jobs", "inference-gateway"};
+
+Schema status_schema() {
+  const auto services = object({required("ready", list_of(text())), required("not_ready", list_of(text()))});
+  const auto controllers = object({required("healthy", boolean()), required("status", map_of(any()))});
+  return object({required("status", text()), required("services", services), required("controllers", controllers)}).named("PlatformStatus");
+}
+
+Schema probe_schema(const char* status) { return object({required("status", literal(status))}); }
+
+Schema discovery_schema() {
+  return object({required("auth_enabled", boolean()), optional("oidc", map_of(any()))}).named("AuthDiscovery");
+}
+
+Schema document_schema() {
+  return object({required("openapi", text()), required("info", map_of(any())), required("paths", map_of(any())), required("components", map_of(any()))})
+      .named("OpenApiDocument");
+}
 
 Answer show_status(Context&) {
   Json ready = Json::array();
@@ -27,27 +45,28 @@ Answer show_version(Context& context) {
 
 void add_meta(Routes& routes, Services&) {
   using enum WorkspaceRule;
-  const auto open = [&](const char* path, const char* summary, Handler handler) {
-    routes.add({.method = "GET", .path = path, .summary = summary, .tag = "meta", .is_public = true}, none, std::move(handler));
+  const auto open = [&](const char* path, const char* summary, Schema schema, Handler handler, const char* type = "application/json") {
+    routes.add({.method = "GET", .path = path, .summary = summary, .tag = "meta", .answer = std::move(schema), .answer_type = type, .is_public = true}, none,
+               std::move(handler));
   };
-  open("/health/live", "Whether the process runs", [](Context&) { return ok({{"status", "live"}}); });
-  open("/health/ready", "Whether requests are answered", [](Context&) { return ok({{"status", "ready"}}); });
-  open("/status", "Services and controllers", show_status);
-  open("/cluster-info", "Version and revision", show_version);
-  open("/apis/auth/discovery", "Whether authentication is on, and where one logs in", [](Context& context) {
+  open("/health/live", "Whether the process runs", probe_schema("live"), [](Context&) { return ok({{"status", "live"}}); });
+  open("/health/ready", "Whether requests are answered", probe_schema("ready"), [](Context&) { return ok({{"status", "ready"}}); });
+  open("/status", "Services and controllers", status_schema(), show_status);
+  open("/cluster-info", "Version and revision",
+       object({required("platform_version", text()), required("revision", text())}).named("ClusterInfo"), show_version);
+  open("/apis/auth/discovery", "Whether authentication is on, and where one logs in", discovery_schema(), [](Context& context) {
     Answer answer;
     answer.body = context.services.settings.discovery ? context.services.settings.discovery() : R"({"auth_enabled":false,"oidc":null})";
     return answer;
   });
-  open("/metrics", "Numbers for Prometheus", [](Context& context) {
+  open("/metrics", "Numbers for Prometheus", text(), [](Context& context) {
     Answer answer;
     answer.content_type = "text/plain; version=0.0.4; charset=utf-8";
-    answer.body = "# HELP luthier_position Events of the log that can be read.\n# TYPE luthier_position counter\nluthier_position " +
-                  std::to_string(context.services.platform.read_models().position()) + "\n";
+    answer.body = metrics_text(context.services);
     return answer;
-  });
+  }, "text/plain");
   // The document is made once, of all routes there are by the first request.
-  open("/openapi.json", "This interface as an OpenAPI 3.1 document", [&routes](Context& context) {
+  open("/openapi.json", "This interface as an OpenAPI 3.1 document", document_schema(), [&routes](Context& context) {
     static std::once_flag once;
     static std::string text;
     std::call_once(once, [&] { text = dump(openapi(routes.table().routes(), "Luthier", context.services.settings.version)); });

@@ -194,7 +194,7 @@ void add_models(Routes& routes, Services& services) {
   for (auto& field : page_fields(model_pages())) list_query.push_back(std::move(field));
   routes.add({.method = "POST", .path = all, .summary = "Create a model", .tag = tag, .body = create_schema(), .answer = model_schema(), .success = 201,
               .errors = {400, 403, 409}}, create, create_model);
-  routes.add({.method = "GET", .path = all, .summary = "List models", .tag = tag, .query = std::move(list_query), .errors = {400, 404}}, any, list_models);
+  routes.add({.method = "GET", .path = all, .summary = "List models", .tag = tag, .answer = page_schema(model_schema()), .query = std::move(list_query)}, any, list_models);
   routes.add({.method = "GET", .path = one, .summary = "Show a model", .tag = tag, .answer = model_schema(), .query = verbose_field(), .errors = {404}},
              read, show_model);
   routes.add({.method = "PATCH", .path = one, .summary = "Change a model", .tag = tag, .body = update_schema(), .answer = model_schema(),

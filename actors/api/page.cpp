@@ -63,10 +63,11 @@ Answer show_part(Context& context) {
 
 void add_page(Routes& routes, Services&) {
   using enum WorkspaceRule;
-  routes.add({.method = "GET", .path = "/", .summary = "The web page for browsers, OK for others", .tag = "page", .answer_type = "text/html", .is_public = true}, none,
+  routes.add({.method = "GET", .path = "/", .summary = "The web page for browsers, OK for others", .tag = "page", .answer = text(), .answer_type = "text/html", .is_public = true,
+              .others = {{200, text(), "text/plain"}, {304}}}, none,
              show_root);
-  routes.add({.method = "GET", .path = "/page/{tail}", .summary = "A part of the web page", .tag = "page", .errors = {404}, .answer_type = "text/javascript",
-              .is_public = true}, none, show_part);
+  routes.add({.method = "GET", .path = "/page/{tail}", .summary = "A part of the web page", .tag = "page", .answer = text(), .errors = {404}, .answer_type = "text/javascript",
+              .is_public = true, .others = {{200, text(), "text/css"}, {200, text(), "text/html"}, {304}}}, none, show_part);
 }
 
 }  // namespace luthier::api

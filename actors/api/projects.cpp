@@ -1,6 +1,8 @@
 // Projects: labels on other things of a workspace.
+#include "actors/api/answer_schema.hpp"
 #include "actors/api/services.hpp"
 #include "actors/rest/names.hpp"
+#include "actors/rest/query_fields.hpp"
 #include "events/record/key.hpp"
 
 namespace luthier::api {
@@ -28,8 +30,11 @@ Schema project_schema() {
 
 Json data_of(const Json& body) { return {{"description", body["description"]}}; }
 
+Schema create_schema() { return object({required("name", entity_name()), optional("description", description())}).named("CreateProject"); }
+Schema update_schema() { return object({optional("description", description())}).named("UpdateProject"); }
+
 Answer create_project(Context& context) {
-  static const Schema schema = object({required("name", entity_name()), optional("description", description())}).named("CreateProject");
+  static const Schema schema = create_schema();
   const auto body = context.body(schema);
   if (const auto* refusal = std::get_if<Answer>(&body)) return *refusal;
   const auto& wish = std::get<Json>(body);
@@ -45,7 +50,7 @@ Answer show_project(Context& context) {
 }
 
 Answer update_project(Context& context) {
-  static const Schema schema = object({optional("description", description())}).named("UpdateProject");
+  static const Schema schema = update_schema();
   const auto body = context.body(schema);
   if (const auto* refusal = std::get_if<Answer>(&body)) return *refusal;
   events::UpdateRecord update;
@@ -62,11 +67,15 @@ Answer delete_project(Context& context) {
   return ok({{"message", "Project deleted"}, {"id", name}, {"deleted_count", 1}});
 }
 
+const PageRules& page_rules() {
+  static const PageRules rules{.size_default = 100, .size_max = 1000, .sorts = {"created_at", "updated_at", "name"}, .sort_default = "-created_at",
+                               .pages_when_empty = 0};
+  return rules;
+}
+
 Answer list_projects(Context& context) {
-  static const PageRules page{.size_default = 100, .size_max = 1000, .sorts = {"created_at", "updated_at", "name"}, .sort_default = "-created_at",
-                              .pages_when_empty = 0};
   static const FilterRules filter{.fields = {"description"}};
-  return list_page(context, "project", page, filter);
+  return list_page(context, "project", page_rules(), filter);
 }
 
 }  // namespace
@@ -76,12 +85,14 @@ void add_projects(Routes& routes, Services& services) {
   using enum WorkspaceRule;
   const std::string all = "/apis/entities/v2/workspaces/{workspace}/projects", one = all + "/{name}";
   const auto tag = "projects";
-  routes.add({.method = "POST", .path = all, .summary = "Create a project", .tag = tag, .answer = project_schema(), .success = 201, .errors = {409}},
-             create, create_project);
-  routes.add({.method = "GET", .path = all, .summary = "List projects", .tag = tag, .errors = {400, 404}}, any, list_projects);
+  routes.add({.method = "POST", .path = all, .summary = "Create a project", .tag = tag, .body = create_schema(), .answer = project_schema(),
+              .success = 201}, create, create_project);
+  routes.add({.method = "GET", .path = all, .summary = "List projects", .tag = tag, .answer = page_schema(project_schema()),
+              .query = page_fields(page_rules())}, any, list_projects);
   routes.add({.method = "GET", .path = one, .summary = "Show a project", .tag = tag, .answer = project_schema(), .errors = {404}}, read, show_project);
-  routes.add({.method = "PUT", .path = one, .summary = "Describe a project", .tag = tag, .answer = project_schema(), .errors = {404}}, read, update_project);
-  routes.add({.method = "DELETE", .path = one, .summary = "Delete a project", .tag = tag, .errors = {404}}, read, delete_project);
+  routes.add({.method = "PUT", .path = one, .summary = "Describe a project", .tag = tag, .body = update_schema(), .answer = project_schema()},
+             read, update_project);
+  routes.add({.method = "DELETE", .path = one, .summary = "Delete a project", .tag = tag, .answer = deleted_schema(), .errors = {404}}, read, delete_project);
 }
 
 }  // namespace luthier::api

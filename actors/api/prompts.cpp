@@ -118,7 +118,7 @@ void add_prompts(Routes& routes, Services& services) {
   const auto tag = "prompts";
   routes.add({.method = "POST", .path = all, .summary = "Create a prompt", .tag = tag, .body = create_schema(), .answer = prompt_schema(), .success = 201,
               .errors = {409}}, create, create_prompt);
-  routes.add({.method = "GET", .path = all, .summary = "List prompts", .tag = tag, .query = page_fields(prompt_pages()), .errors = {400, 404}}, any, list_prompts);
+  routes.add({.method = "GET", .path = all, .summary = "List prompts", .tag = tag, .answer = page_schema(prompt_schema()), .query = page_fields(prompt_pages()), .errors = {400, 404}}, any, list_prompts);
   routes.add({.method = "GET", .path = one, .summary = "Show a prompt", .tag = tag, .answer = prompt_schema(), .errors = {404}}, read, show_prompt);
   routes.add({.method = "PUT", .path = one, .summary = "Replace a prompt", .tag = tag, .body = replace_schema(), .answer = prompt_schema(), .errors = {404}}, read,
              replace_prompt);

@@ -1,6 +1,8 @@
 // The routes of providers.
 #include "actors/api/providers.hpp"
 
+#include <algorithm>
+#include <cstring>
 #include <regex>
 
 #include "actors/api/services.hpp"
@@ -66,8 +68,20 @@ Schema served_model() {
   return object({required("model_entity_id", text().length(1, 255)), required("served_model_name", text().length(1, 255))}).named("ServedModelMapping");
 }
 
+// Headers that are sent on with each request: none of them may begin another one.
+std::optional<std::string> problem_of_headers(const Json& headers) {
+  const auto is_in_name = [](unsigned char c) { return c > ' ' && c < 0x7F && !std::strchr("()<>@,;:\\\"/[]?={}", c); };
+  const auto is_in_value = [](unsigned char c) { return c == '\t' || (c >= ' ' && c != 0x7F); };
+  for (const auto& [name, value] : headers.items()) {
+    const auto& text = value.get_ref<const std::string&>();
+    if (name.empty() || !std::all_of(name.begin(), name.end(), is_in_name)) return "\"" + name.substr(0, 100) + "\" is no name of a header";
+    if (!std::all_of(text.begin(), text.end(), is_in_value)) return "the header " + name.substr(0, 100) + " has line ends or other control characters";
+  }
+  return std::nullopt;
+}
+
 std::vector<rest::Field> settings() {
-  const auto headers = [] { return map_of(text().length(0, 16 * 1024)).items(0, 64); };
+  const auto headers = [] { return map_of(text().length(0, 16 * 1024)).items(0, 64).check(problem_of_headers); };
   return {optional("project", project_reference()),
           optional("description", description()),
           required("host_url", host_url()),
@@ -263,13 +277,13 @@ void add_providers(Routes& routes, Services& services) {
   const PageRules page{.size_default = 100, .size_max = 1000, .sorts = {"created_at", "updated_at", "name", "status"}, .sort_default = "created_at"};
   routes.add({.method = "POST", .path = all, .summary = "Name a place where models are served", .tag = tag, .body = create_schema(), .answer = provider_schema(),
               .success = 201, .errors = {400, 409}}, create, create_provider);
-  routes.add({.method = "GET", .path = all, .summary = "List providers", .tag = tag, .query = page_fields(page), .errors = {400, 404}}, any, list_providers);
+  routes.add({.method = "GET", .path = all, .summary = "List providers", .tag = tag, .answer = page_schema(provider_schema()), .query = page_fields(page), .errors = {400, 404}}, any, list_providers);
   routes.add({.method = "GET", .path = one, .summary = "Show a provider", .tag = tag, .answer = provider_schema(), .errors = {404}}, read, show_provider);
   routes.add({.method = "PUT", .path = one, .summary = "Create or replace a provider", .tag = tag, .body = replace_schema(), .answer = provider_schema(),
               .errors = {400}}, create, put_provider);
   routes.add({.method = "PUT", .path = one + "/status", .summary = "Change a provider's status or served models", .tag = tag, .body = status_schema(),
               .answer = provider_schema(), .errors = {404, 409}}, read, put_status);
-  routes.add({.method = "DELETE", .path = one, .summary = "Delete a provider", .tag = tag, .errors = {404, 409}}, read, delete_provider);
+  routes.add({.method = "DELETE", .path = one, .summary = "Delete a provider", .tag = tag, .success = 204, .errors = {404, 409}}, read, delete_provider);
 }
 
 }  // namespace luthier::api

@@ -1,5 +1,6 @@
 #include "actors/api/routes.hpp"
 
+#include "actors/api/body_encoding.hpp"
 #include "actors/rest/query_fields.hpp"
 
 namespace luthier::api {
@@ -23,6 +24,19 @@ std::string hex(std::string_view bytes) {
     text += digits[byte & 15];
   }
   return text;
+}
+
+// The refusals that any route like this one may give, beside its own: what the path, the query, the workspace, the caller and the body
+// can be refused for before the handler looks at them.
+void add_common_errors(rest::RouteInfo& info, WorkspaceRule rule, auth::Action action) {
+  const bool changes = info.method != "GET" && action != auth::Action::infer && action != auth::Action::read;
+  const auto add = [&info](std::initializer_list<int> statuses) { info.errors.insert(info.errors.end(), statuses); };
+  add({400});
+  if (!info.is_public) add({401});
+  if (rule == WorkspaceRule::create) add({422});
+  if (rule == WorkspaceRule::read || rule == WorkspaceRule::any) add({404});
+  if (changes) add({403, 409, 422});  // 409 and 422 also for an Idempotency-Key that was used before, or is none
+  if (info.body) add({413, 415});
 }
 
 auth::Members members_of(const Document& workspace) {
@@ -51,6 +65,7 @@ Result<Done> Context::submit(const std::string& workspace, const std::string& en
 }
 
 rest::Or<Json> Context::body(const rest::Schema& schema) const {
+  if (auto refusal = refuse_compressed(exchange.request.headers)) return std::move(*refusal);
   const auto* type = exchange.request.headers.find("Content-Type");
   if (type && !type->empty() && type->find("json") == std::string::npos)
     return rest::detail(415, "the body must be application/json, not " + type->substr(0, 100));
@@ -80,11 +95,13 @@ void Routes::add(rest::RouteInfo info, WorkspaceRule rule, Handler handler) {
 }
 
 void Routes::add(rest::RouteInfo info, WorkspaceRule rule, auth::Action action, Handler handler) {
+  add_common_errors(info, rule, action);
   table_.add(std::move(info), entries_.size());
   entries_.push_back({rule, action, std::move(handler), nullptr});
 }
 
 void Routes::add_stream(rest::RouteInfo info, WorkspaceRule rule, auth::Action action, StreamHandler handler) {
+  add_common_errors(info, rule, action);
   table_.add(std::move(info), entries_.size());
   entries_.push_back({rule, action, nullptr, std::move(handler)});
 }

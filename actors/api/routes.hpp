@@ -12,6 +12,7 @@
 #include "actors/auth/access.hpp"
 #include "actors/auth/principal.hpp"
 #include "actors/gateway/http_server.hpp"
+#include "actors/hub/hub.hpp"
 #include "actors/rest/answer.hpp"
 #include "actors/rest/page.hpp"
 #include "actors/rest/route.hpp"
@@ -29,6 +30,7 @@ namespace luthier::api {
 class EventFeed;
 class SecretValues;
 class JobTelemetry;
+class RequestCounts;
 
 // Choices of the operator that handlers ask for.
 struct ApiSettings {
@@ -36,6 +38,9 @@ struct ApiSettings {
   bool auth_enabled = false;
   bool allows_local_storage = false;  // filesets with storage type local and a path, from users
   std::vector<std::string> external_hosts{"https://api.ngc.nvidia.com", "https://huggingface.co"};
+  bool contacts_stores = true;  // false: storage elsewhere is kept as it was named, and never asked for anything
+  std::string hub_endpoint = "https://huggingface.co";  // of storage that names none; HF_ENDPOINT makes it a mirror
+  hub::Proxies proxies;         // between here and storage elsewhere
   std::string mock_provider_prefix;  // NMP_INFERENCE_GATEWAY_MOCK_PROVIDER_PREFIX; empty: no mock
   std::string ngc_api_key;           // NGC_API_KEY; empty: none
   std::string version = "0.1.0", revision;
@@ -55,6 +60,7 @@ struct Services {
   JobTelemetry* telemetry = nullptr;  // steps, losses and log lines of jobs
   const log::EventLog* log = nullptr;  // what has happened; with it comes the feed
   const EventFeed* feed = nullptr;     // wakes who follows the log
+  const RequestCounts* requests = nullptr;  // what /metrics tells of them
 };
 
 // One request. `exchange` is for handlers that stream; the others return an Answer.

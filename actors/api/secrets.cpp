@@ -2,6 +2,7 @@
 #include "actors/api/secret_values.hpp"
 #include "actors/api/services.hpp"
 #include "actors/rest/names.hpp"
+#include "actors/rest/query_fields.hpp"
 
 namespace luthier::api {
 namespace {
@@ -38,9 +39,16 @@ Json platform_secret(const Context& context) {
           {"created_at", born}, {"updated_at", born}};
 }
 
+Schema create_schema() {
+  return object({required("name", secret_name()), optional("description", description()), required("value", secret_value())}).named("CreateSecret");
+}
+
+Schema update_schema() {
+  return object({maybe("description", description().or_null()), maybe("value", secret_value().or_null())}).named("UpdateSecret");
+}
+
 Answer create_secret(Context& context) {
-  static const Schema schema = object({required("name", secret_name()), optional("description", description()), required("value", secret_value())})
-                                   .named("CreateSecret");
+  static const Schema schema = create_schema();
   const auto body = context.body(schema);
   if (const auto* refusal = std::get_if<Answer>(&body)) return *refusal;
   const auto& wish = std::get<Json>(body);
@@ -62,7 +70,7 @@ Answer show_secret(Context& context) {
 }
 
 Answer update_secret(Context& context) {
-  static const Schema schema = object({maybe("description", description().or_null()), maybe("value", secret_value().or_null())}).named("UpdateSecret");
+  static const Schema schema = update_schema();
   const auto& name = context.path["name"];
   if (is_platform_key(context, name)) return protected_key("update");
   const auto body = context.body(schema);
@@ -91,12 +99,16 @@ Answer access_secret(Context& context) {
   return ok({{"name", name}, {"workspace", context.workspace()}, {"value", *value}});
 }
 
+const PageRules& page_rules() {
+  static const PageRules rules{.size_default = 10, .size_max = 0, .sorts = {"created_at", "updated_at", "name"}, .sort_default = "created_at"};
+  return rules;
+}
+
 Answer list_secrets(Context& context) {
-  static const PageRules page{.size_default = 10, .size_max = 0, .sorts = {"created_at", "updated_at", "name"}, .sort_default = "created_at"};
   static const FilterRules filter{.fields = {"description"}};
-  if (!is_platform_key(context, platform_key)) return list_page(context, "secret", page, filter);
+  if (!is_platform_key(context, platform_key)) return list_page(context, "secret", page_rules(), filter);
   // The platform's own comes last, whatever the rest is sorted by.
-  auto request = parse_page(context.query, page);
+  auto request = parse_page(context.query, page_rules());
   if (const auto* refusal = std::get_if<Answer>(&request)) return *refusal;
   auto& wanted = std::get<PageRequest>(request);
   const auto documents = context.services.documents.all("secret", "system");
@@ -125,18 +137,20 @@ void add_secrets(Routes& routes, Services& services) {
   using enum WorkspaceRule;
   const std::string all = "/apis/secrets/v2/workspaces/{workspace}/secrets", one = all + "/{name}";
   const auto tag = "secrets";
-  routes.add({.method = "POST", .path = all, .summary = "Create a secret", .tag = tag, .answer = secret_schema(), .success = 201, .errors = {403, 409}},
-             create, create_secret);
-  routes.add({.method = "GET", .path = all, .summary = "List secrets, without their values", .tag = tag, .errors = {400, 404}}, read, list_secrets);
+  routes.add({.method = "POST", .path = all, .summary = "Create a secret", .tag = tag, .body = create_schema(), .answer = secret_schema(),
+              .success = 201}, create, create_secret);
+  routes.add({.method = "GET", .path = all, .summary = "List secrets, without their values", .tag = tag, .answer = page_schema(secret_schema()),
+              .query = page_fields(page_rules())}, read, list_secrets);
   routes.add({.method = "GET", .path = one, .summary = "Show a secret, without its value", .tag = tag, .answer = secret_schema(), .errors = {404}}, read,
              show_secret);
-  routes.add({.method = "PATCH", .path = one, .summary = "Change a secret", .tag = tag, .answer = secret_schema(), .errors = {403, 404}}, read, update_secret);
+  routes.add({.method = "PATCH", .path = one, .summary = "Change a secret", .tag = tag, .body = update_schema(), .answer = secret_schema()}, read, update_secret);
   routes.add({.method = "DELETE", .path = one, .summary = "Delete a secret and destroy its value", .tag = tag, .success = 204, .errors = {403, 404}}, read,
              delete_secret);
-  routes.add({.method = "GET", .path = one + "/access", .summary = "The value of a secret", .tag = tag, .errors = {403, 404}}, read,
-             auth::Action::read_secret, access_secret);
-  routes.add({.method = "POST", .path = "/apis/secrets/v2/rotate-encryption-keys", .summary = "Encrypt all keys anew", .tag = tag, .success = 202,
-              .errors = {403}}, none, auth::Action::administer, rotate_keys);
+  routes.add({.method = "GET", .path = one + "/access", .summary = "The value of a secret", .tag = tag,
+              .answer = object({required("name", text()), required("workspace", text()), required("value", text())}).named("SecretValue"),
+              .errors = {403}}, read, auth::Action::read_secret, access_secret);
+  routes.add({.method = "POST", .path = "/apis/secrets/v2/rotate-encryption-keys", .summary = "Encrypt all keys anew", .tag = tag,
+              .answer = object({required("rotated_secrets", integer().at_least(0)), required("success", boolean())}).named("RotatedKeys"), .success = 202}, none, auth::Action::administer, rotate_keys);
 }
 
 }  // namespace luthier::api

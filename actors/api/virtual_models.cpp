@@ -154,7 +154,7 @@ void add_virtual_models(Routes& routes, Services& services) {
   const auto tag = "virtual models";
   routes.add({.method = "POST", .path = all, .summary = "Create a virtual model", .tag = tag, .body = create_schema(), .answer = virtual_model_schema(), .success = 201,
               .errors = {409}}, create, create_virtual_model);
-  routes.add({.method = "GET", .path = all, .summary = "List virtual models", .tag = tag, .query = page_fields(page_rules()), .errors = {400, 404}}, any, list_virtual_models);
+  routes.add({.method = "GET", .path = all, .summary = "List virtual models", .tag = tag, .answer = page_schema(virtual_model_schema()), .query = page_fields(page_rules()), .errors = {400, 404}}, any, list_virtual_models);
   routes.add({.method = "GET", .path = one, .summary = "Show a virtual model", .tag = tag, .answer = virtual_model_schema(), .errors = {404}}, read, show_virtual_model);
   routes.add({.method = "PATCH", .path = one, .summary = "Change a virtual model", .tag = tag, .body = patch_schema(), .answer = virtual_model_schema(), .errors = {404}}, read,
              patch_virtual_model);

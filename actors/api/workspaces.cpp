@@ -1,6 +1,8 @@
 // Workspaces and their members.
+#include "actors/api/answer_schema.hpp"
 #include "actors/api/services.hpp"
 #include "actors/rest/names.hpp"
+#include "actors/rest/query_fields.hpp"
 
 namespace luthier::api {
 namespace {
@@ -31,8 +33,11 @@ Schema member_schema() {
       .named("WorkspaceMember");
 }
 
+Schema create_schema() { return object({required("name", entity_name()), optional("description", description())}).named("CreateWorkspace"); }
+Schema update_schema() { return object({optional("description", description())}).named("UpdateWorkspace"); }
+
 Answer create_workspace(Context& context) {
-  static const Schema schema = object({required("name", entity_name()), optional("description", description())}).named("CreateWorkspace");
+  static const Schema schema = create_schema();
   const auto body = context.body(schema);
   if (const auto* refusal = std::get_if<Answer>(&body)) return *refusal;
   const auto& wish = std::get<Json>(body);
@@ -69,10 +74,14 @@ DocumentPointer visible(const Context& context, const std::string& name) {
 
 Answer no_workspace(const std::string& name) { return detail(404, "workspace " + name + " not found"); }
 
+const PageRules& page_rules() {
+  static const PageRules rules{.size_default = 100, .size_max = 1000, .sorts = {"created_at", "name"}, .sort_default = "-created_at"};
+  return rules;
+}
+
 Answer list_workspaces(Context& context) {
-  static const PageRules page{.size_default = 100, .size_max = 1000, .sorts = {"created_at", "name"}, .sort_default = "-created_at"};
   static const FilterRules filter{.fields = {"description", "created_by", "updated_by"}};
-  const auto request = parse_page(context.query, page);
+  const auto request = parse_page(context.query, page_rules());
   if (const auto* refusal = std::get_if<Answer>(&request)) return *refusal;
   const auto wanted = parse_filter(context.query, filter);
   if (const auto* refusal = std::get_if<Answer>(&wanted)) return *refusal;
@@ -89,7 +98,7 @@ Answer show_workspace(Context& context) {
 }
 
 Answer update_workspace(Context& context) {
-  static const Schema schema = object({optional("description", description())}).named("UpdateWorkspace");
+  static const Schema schema = update_schema();
   const auto body = context.body(schema);
   if (const auto* refusal = std::get_if<Answer>(&body)) return *refusal;
   const auto done = context.submit("system", "workspace", context.workspace(),
@@ -135,9 +144,14 @@ Answer set_member(Context& context, const std::string& principal, const Json& ro
 
 Schema roles_schema() { return list_of(one_of({"Viewer", "Editor", "Admin"})).items(1, 3); }
 
+Schema new_member_schema() {
+  return object({required("principal", text().length(1, 255)), optional("roles", roles_schema(), Json::array({"Editor"}))}).named("CreateWorkspaceMember");
+}
+
+Schema new_roles_schema() { return object({required("roles", roles_schema())}).named("UpdateWorkspaceMember"); }
+
 Answer add_member(Context& context) {
-  static const Schema schema =
-      object({required("principal", text().length(1, 255)), optional("roles", roles_schema(), Json::array({"Editor"}))}).named("CreateWorkspaceMember");
+  static const Schema schema = new_member_schema();
   const auto body = context.body(schema);
   if (const auto* refusal = std::get_if<Answer>(&body)) return *refusal;
   const auto& wish = std::get<Json>(body);
@@ -145,7 +159,7 @@ Answer add_member(Context& context) {
 }
 
 Answer change_member(Context& context) {
-  static const Schema schema = object({required("roles", roles_schema())}).named("UpdateWorkspaceMember");
+  static const Schema schema = new_roles_schema();
   const auto body = context.body(schema);
   if (const auto* refusal = std::get_if<Answer>(&body)) return *refusal;
   const auto& principal = context.path["principal"];
@@ -171,20 +185,22 @@ void add_workspaces(Routes& routes, Services& services) {
   using enum WorkspaceRule;
   const std::string one = std::string(base) + "/{workspace}", members = one + "/members";
   const auto tag = "workspaces";
-  routes.add({.method = "POST", .path = base, .summary = "Create a workspace", .tag = tag, .answer = workspace_schema(), .success = 201,
+  routes.add({.method = "POST", .path = base, .summary = "Create a workspace", .tag = tag, .body = create_schema(), .answer = workspace_schema(), .success = 201,
               .query = propagation(), .errors = {409}}, none, auth::Action::create_workspace, create_workspace);
-  routes.add({.method = "GET", .path = base, .summary = "List workspaces", .tag = tag, .errors = {400}}, none, list_workspaces);
+  routes.add({.method = "GET", .path = base, .summary = "List workspaces", .tag = tag, .answer = page_schema(workspace_schema()),
+              .query = page_fields(page_rules())}, none, list_workspaces);
   routes.add({.method = "GET", .path = one, .summary = "Show a workspace", .tag = tag, .answer = workspace_schema(), .errors = {404}}, read, show_workspace);
-  routes.add({.method = "PUT", .path = one, .summary = "Describe a workspace", .tag = tag, .answer = workspace_schema(), .errors = {404}}, read,
+  routes.add({.method = "PUT", .path = one, .summary = "Describe a workspace", .tag = tag, .body = update_schema(), .answer = workspace_schema(), .errors = {404}}, read,
              auth::Action::manage_workspace, update_workspace);
-  routes.add({.method = "DELETE", .path = one, .summary = "Delete a workspace with all it has", .tag = tag, .errors = {404, 409}}, read,
+  routes.add({.method = "DELETE", .path = one, .summary = "Delete a workspace with all it has", .tag = tag, .answer = deleted_schema(), .errors = {404, 409}}, read,
              auth::Action::manage_workspace, delete_workspace);
-  routes.add({.method = "GET", .path = members, .summary = "List members", .tag = tag, .errors = {404}}, read, list_members);
-  routes.add({.method = "POST", .path = members, .summary = "Add a member", .tag = tag, .answer = member_schema(), .success = 201,
+  routes.add({.method = "GET", .path = members, .summary = "List members", .tag = tag, .answer = rows_schema(member_schema()), .errors = {404}}, read, list_members);
+  routes.add({.method = "POST", .path = members, .summary = "Add a member", .tag = tag, .body = new_member_schema(), .answer = member_schema(), .success = 201,
               .query = propagation(), .errors = {404, 409}}, read, auth::Action::manage_workspace, add_member);
-  routes.add({.method = "PUT", .path = members + "/{principal}", .summary = "Change a member's roles", .tag = tag, .answer = member_schema(),
+  routes.add({.method = "PUT", .path = members + "/{principal}", .summary = "Change a member's roles", .tag = tag, .body = new_roles_schema(),
+              .answer = member_schema(),
               .query = propagation(), .errors = {404, 409}}, read, auth::Action::manage_workspace, change_member);
-  routes.add({.method = "DELETE", .path = members + "/{principal}", .summary = "Remove a member", .tag = tag, .query = propagation(),
+  routes.add({.method = "DELETE", .path = members + "/{principal}", .summary = "Remove a member", .tag = tag, .answer = deleted_schema(), .query = propagation(),
               .errors = {404, 409}}, read, auth::Action::manage_workspace, remove_member);
 }
 

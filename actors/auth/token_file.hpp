@@ -18,7 +18,7 @@ namespace luthier::auth {
 
 struct ScopeRow {
   std::string workspace, role;
-  static constexpr auto fields() { return std::tuple{field("workspace", &ScopeRow::workspace), field("role", &ScopeRow::role)}; }
+  static constexpr auto fields() { return field_list(field("workspace", &ScopeRow::workspace), field("role", &ScopeRow::role)); }
 };
 
 struct TokenRow {
@@ -27,21 +27,21 @@ struct TokenRow {
   std::string created_at;
   std::optional<std::string> expires_at = {}, last_used = {};
   static constexpr auto fields() {
-    return std::tuple{field("id", &TokenRow::id),
+    return field_list(field("id", &TokenRow::id),
                       field("name", &TokenRow::name),
                       field("sha256", &TokenRow::sha256),
                       field("principal", &TokenRow::principal),
                       field("scopes", &TokenRow::scopes),
                       field("created_at", &TokenRow::created_at),
                       field_or_default("expires_at", &TokenRow::expires_at),
-                      field_or_default("last_used", &TokenRow::last_used)};
+                      field_or_default("last_used", &TokenRow::last_used));
   }
 };
 
 struct TokenFile {
   std::int64_t version = 1;
   std::vector<TokenRow> tokens;
-  static constexpr auto fields() { return std::tuple{field("version", &TokenFile::version), field("tokens", &TokenFile::tokens)}; }
+  static constexpr auto fields() { return field_list(field("version", &TokenFile::version), field("tokens", &TokenFile::tokens)); }
 };
 
 // Differs whenever the file was replaced or written to; equal for a file that is not there.

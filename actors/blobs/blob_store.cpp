@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <mutex>
 
 #include "actors/blobs/blob_reader.hpp"
 #include "actors/blobs/blob_writer.hpp"
@@ -90,6 +91,52 @@ Result<BlobStore> BlobStore::open(const fs::path& directory) {
   return BlobStore(directory);
 }
 
+namespace {
+
+// A claim and a removal of the same blob are one after the other.
+std::mutex& claims() {
+  static std::mutex mutex;
+  return mutex;
+}
+
+// A change of the links, and a claim, move the time of the last status change (ctime), which nobody can set back.
+bool is_idle_since(const struct stat& status, std::chrono::system_clock::time_point time) {
+  const auto changed = std::chrono::seconds(status.st_ctim.tv_sec) + std::chrono::nanoseconds(status.st_ctim.tv_nsec);
+  return S_ISREG(status.st_mode) && status.st_nlink == 1 && changed < time.time_since_epoch();
+}
+
+}  // namespace
+
+Result<std::optional<Blob>> BlobStore::claim(const std::string& digest) const {
+  const std::lock_guard lock(claims());
+  auto found = find(digest);
+  if (!found || !*found) return found;
+  const auto path = path_of(digest);
+  if (::utimensat(AT_FDCWD, path.c_str(), nullptr, AT_SYMLINK_NOFOLLOW) != 0) return file_error(path, errno);
+  return found;
+}
+
+std::vector<Blob> BlobStore::idle_since(std::chrono::system_clock::time_point time) const {
+  std::vector<Blob> idle;
+  std::error_code error;
+  for (fs::recursive_directory_iterator entry(directory_ / "sha256", error), end; !error && entry != end; entry.increment(error)) {
+    const auto name = entry->path().filename().string();
+    struct stat status {};
+    if (is_digest(name) && ::lstat(entry->path().c_str(), &status) == 0 && is_idle_since(status, time)) idle.push_back({name, status.st_size});
+  }
+  return idle;
+}
+
+Result<bool> BlobStore::remove_if_idle_since(const std::string& digest, std::chrono::system_clock::time_point time) const {
+  const auto path = path_of(digest);
+  const std::lock_guard lock(claims());
+  struct stat status {};
+  if (::lstat(path.c_str(), &status) != 0 || !is_idle_since(status, time)) return false;
+  if (::unlink(path.c_str()) != 0) return file_error(path, errno);
+  (void)::unlink(chunks_path(path).c_str());  // there is none of a small one
+  return true;
+}
+
 fs::path BlobStore::path_of(const std::string& digest) const {
   if (!is_digest(digest)) return directory_ / "sha256" / "none";
   return directory_ / "sha256" / digest.substr(0, 2) / digest;
@@ -131,7 +178,8 @@ Result<Blob> BlobStore::keep(IncomingFile incoming, const ChunkList& chunks) con
   const auto target = path_of(digest);
   const Blob blob{digest, chunks.size};
   // A blob that is there already keeps its file, which filesets link to; a damaged one is replaced.
-  if (const auto present = find(digest); present && *present && verify(digest)) return blob;
+  if (const auto present = find(digest); present && *present && verify(digest))
+    if (const auto kept = claim(digest); kept && *kept) return blob;
   std::error_code error;
   if (fs::create_directory(target.parent_path(), error) && !error) {
     if (auto synced = sync_directory(target.parent_path().parent_path()); !synced) return synced.error();

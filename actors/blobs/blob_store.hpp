@@ -2,6 +2,7 @@
 // digests of its 4 MiB chunks beside it, and what is read of it is verified.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -40,12 +41,19 @@ class BlobStore {
   Result<BlobWriter> writer() const;
 
   Result<std::optional<Blob>> find(const std::string& digest) const;  // invalid: not a digest
+  // The same for one that is about to be named: for a while it is not idle.
+  Result<std::optional<Blob>> claim(const std::string& digest) const;
   std::filesystem::path path_of(const std::string& digest) const;
   // Reads [offset, offset + length), verified by the chunks' digests; corrupt names the blob and the chunk.
   Result<std::string> read(const std::string& digest, std::int64_t offset, std::size_t length) const;
   // For many reads of one blob. not_found: it is not stored here.
   Result<BlobReader> reader(const std::string& digest) const;
   Result<void> verify(const std::string& digest) const;
+
+  // Blobs that no directory outside the store has a link to, and that nobody has stored, claimed, linked to or unlinked since.
+  std::vector<Blob> idle_since(std::chrono::system_clock::time_point time) const;
+  // False: it is idle no more.
+  Result<bool> remove_if_idle_since(const std::string& digest, std::chrono::system_clock::time_point time) const;
 
   // Makes `directory` hold exactly these files as hard links (copies across devices). Paths are checked: nothing escapes
   // it. A missing blob is not_found, naming path and digest.

@@ -238,6 +238,18 @@ TEST_CASE("a blob is written and read in pieces of any length") {
   CHECK_FALSE(store.reader(std::string(64, '0')));
 }
 
+TEST_CASE("damage is found that comes after a chunk was verified") {
+  const Place place;
+  const auto store = place.store();
+  const auto bytes = pattern(chunk_bytes);
+  const auto blob = *put(store, bytes);
+  auto reading = *store.reader(blob.digest);
+  CHECK(*reading.read(0, 10) == bytes.substr(0, 10));
+  write_over(store.path_of(blob.digest), 3'000'000, "damage");
+  CHECK(*reading.read(1'000'000, 10) == bytes.substr(1'000'000, 10));
+  CHECK(reading.read(3'000'000, 10).error().code == ErrorCode::corrupt);
+}
+
 TEST_CASE("a blob that is given up leaves nothing behind") {
   const Place place;
   const auto store = place.store();

@@ -1,11 +1,27 @@
 #include "actors/blobs/blob_writer.hpp"
 
-namespace luthier::blobs {
+#include <future>
 
+namespace luthier::blobs {
+namespace {
+
+constexpr std::size_t split_bytes_min = 256 << 10;  // below it a thread costs more than it saves
+
+}  // namespace
+
+// Two digests and the file take one core longer than a disk or a network takes for the bytes: so they run side by side. Where the
+// system has no thread left, they run one after the other.
 Result<void> BlobWriter::write(std::string_view bytes) {
-  digests_.update(bytes);
   size_ += static_cast<std::int64_t>(bytes.size());
-  return file_.write(bytes);
+  if (bytes.size() < split_bytes_min || !digests_.is_beyond_first_chunk()) {
+    digests_.update(bytes);
+    return file_.write(bytes);
+  }
+  auto chunks = std::async([&] { digests_.update_chunks(bytes); });
+  auto file = std::async([&] { return file_.write(bytes); });
+  digests_.update_whole(bytes);
+  chunks.get();
+  return file.get();
 }
 
 Result<Blob> BlobWriter::finish(const std::string& expected_digest) {

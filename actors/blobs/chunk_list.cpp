@@ -52,15 +52,31 @@ Result<ChunkList> decode_chunks(std::string_view text) {
 
 // The digest of the whole is that of the first chunk as far as that goes, so only what follows is digested twice.
 void ChunkedDigest::update(std::string_view bytes) {
-  while (!bytes.empty()) {
+  if (!is_beyond_first_chunk()) {
     const auto part = bytes.substr(0, static_cast<std::size_t>(chunk_bytes - in_chunk_));
     whole_.update(part);
-    if (!chunks_.digests.empty()) chunk_.update(part);
-    in_chunk_ += static_cast<std::int64_t>(part.size());
-    chunks_.size += static_cast<std::int64_t>(part.size());
+    count(part.size());
     bytes.remove_prefix(part.size());
-    if (in_chunk_ == chunk_bytes) end_chunk();
   }
+  update_whole(bytes);
+  update_chunks(bytes);
+}
+
+void ChunkedDigest::update_whole(std::string_view bytes) { whole_.update(bytes); }
+
+void ChunkedDigest::update_chunks(std::string_view bytes) {
+  while (!bytes.empty()) {
+    const auto part = bytes.substr(0, static_cast<std::size_t>(chunk_bytes - in_chunk_));
+    chunk_.update(part);
+    count(part.size());
+    bytes.remove_prefix(part.size());
+  }
+}
+
+void ChunkedDigest::count(std::size_t bytes) {
+  in_chunk_ += static_cast<std::int64_t>(bytes);
+  chunks_.size += static_cast<std::int64_t>(bytes);
+  if (in_chunk_ == chunk_bytes) end_chunk();
 }
 
 void ChunkedDigest::end_chunk() {

@@ -29,7 +29,13 @@ class ChunkedDigest {
   void update(std::string_view bytes);
   ChunkList finish();
 
+  // After the first chunk the same in two parts, which may run side by side.
+  bool is_beyond_first_chunk() const { return !chunks_.digests.empty(); }
+  void update_whole(std::string_view bytes);
+  void update_chunks(std::string_view bytes);
+
  private:
+  void count(std::size_t bytes);
   void end_chunk();
   Sha256 whole_, chunk_;
   std::int64_t in_chunk_ = 0;

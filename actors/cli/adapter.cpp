@@ -30,13 +30,13 @@ int change(Context& context, const AdapterOptions& options, const std::string& c
   const auto model = model_of(context, options);
   if (!model) return context.fail(model.error());
   const auto adapter = parse_name(context, options.name);
-  return send_command(context, "model", command, *model, ordered_json{{"adapter", adapter.name}}, done + " adapter " + adapter.name);
+  return send_command(context, "model", command, *model, ordered_json{{"adapter", adapter.text()}}, done + " adapter " + adapter.name);
 }
 
 int create(Context& context, const AdapterOptions& options, const std::string& fileset) {
   const auto model = parse_name(context, options.model);
   const auto adapter = parse_name(context, options.name);
-  const ordered_json data{{"adapter", adapter.name}, {"fileset", fileset}, {"description", options.description}, {"enabled", !options.disabled}};
+  const ordered_json data{{"adapter", adapter.text()}, {"fileset", fileset}, {"description", options.description}, {"enabled", !options.disabled}};
   return send_command(context, "model", "CreateAdapter", model, data, "created adapter " + adapter.name + " of model " + model.text());
 }
 
@@ -44,9 +44,8 @@ int create(Context& context, const AdapterOptions& options, const std::string& f
 int import(Context& context, const AdapterOptions& options) {
   const auto files = files_of(options.source);
   if (!files) return context.fail(files.error());
-  const auto model = parse_name(context, options.model);
   auto fileset = parse_name(context, options.fileset.empty() ? options.name : options.fileset);
-  if (options.fileset.empty()) fileset.workspace = model.workspace;
+  if (options.fileset.empty()) fileset.workspace = parse_name(context, options.name).workspace;  // beside the adapter
   const auto stored = upload(context, *files);
   if (!stored) return context.fail(stored.error());
   if (auto ok = create_fileset(context, fileset, "model", "", *stored); !ok) return context.fail(ok.error());

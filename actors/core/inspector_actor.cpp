@@ -1,23 +1,41 @@
 #include "actors/core/inspector_actor.hpp"
 
 #include <caf/all.hpp>
+#include <map>
+#include <set>
 
 #include "actors/core/fleet.hpp"
 #include "actors/core/follow.hpp"
 #include "actors/core/messages.hpp"
+#include "events/json/value.hpp"
 
 namespace luthier::core {
 namespace {
 
 using namespace events;
 
+// While its files still come from elsewhere, a fileset says nothing of its model.
+bool is_importing(const FilesetState& fileset) {
+  const auto details = json::parse(fileset.details.text);
+  const auto* import = details ? details->find("import") : nullptr;
+  const auto* state = import ? import->find("state") : nullptr;
+  return state && state->text() && (*state->text() == "listed" || *state->text() == "importing");
+}
+
 class Inspector {
  public:
   Inspector(caf::event_based_actor* self, Checker* checker, caf::actor entity, Settings settings, Follower follower)
-      : self_(self), checker_(checker), entity_(std::move(entity)), settings_(settings), follower_(std::move(follower)) {}
+      : self_(self), checker_(checker), entity_(std::move(entity)), settings_(settings), follower_(std::move(follower)) {
+    for (const auto& [name, model] : follower_.world.models) notice(name);
+  }
 
   void committed(const Commit& commit) {
-    if (apply_or_quit(self_, follower_, commit)) look();
+    if (!apply_or_quit(self_, follower_, commit)) return;
+    for (const auto& fact : commit.facts) {
+      if (fact.stream.entity == "model") notice({fact.workspace, fact.name});
+      if (fact.stream.entity == "fileset") notice_models_of({fact.workspace, fact.name});
+    }
+    look();
   }
 
   void tick() {
@@ -26,14 +44,36 @@ class Inspector {
   }
 
  private:
-  // One model at a time: reading may take a while, and the answer wakes us again.
+  using Name = World::Name;
+
+  void notice(const Name& name) {
+    const auto model = follower_.world.models.find(name);
+    if (model == follower_.world.models.end()) return;
+    const auto fileset = parse_reference(model->second.fileset, model->second.workspace);
+    if (!fileset) return;
+    of_fileset_[*fileset].insert(name);
+    changed_.insert(name);
+  }
+
+  void notice_models_of(const Name& fileset) {
+    if (const auto models = of_fileset_.find(fileset); models != of_fileset_.end()) changed_.insert(models->second.begin(), models->second.end());
+  }
+
+  // The files that a model's spec does not speak of yet; null: there are none.
+  const FilesetState* unread_of(const ModelState& model) const {
+    const auto name = parse_reference(model.fileset, model.workspace);
+    const auto fileset = name ? follower_.world.filesets.find(*name) : follower_.world.filesets.end();
+    if (fileset == follower_.world.filesets.end() || fileset->second.id != model.fileset_id) return nullptr;
+    return fileset->second.content_version != model.spec_fileset_version && !is_importing(fileset->second) ? &fileset->second : nullptr;
+  }
+
+  // One model at a time: reading may take a while, and the answer wakes us again. A model stays noticed until its spec is there.
   void look() {
-    if (busy_) return;
-    for (const auto& [name, model] : follower_.world.models) {
-      const auto fileset_name = parse_reference(model.fileset, model.workspace);
-      const auto fileset = fileset_name ? follower_.world.filesets.find(*fileset_name) : follower_.world.filesets.end();
-      if (fileset == follower_.world.filesets.end() || fileset->second.id != model.fileset_id) continue;
-      if (fileset->second.content_version != model.spec_fileset_version) return inspect(model, fileset->second);
+    while (!busy_ && !changed_.empty()) {
+      const auto model = follower_.world.models.find(*changed_.begin());
+      const auto* unread = model == follower_.world.models.end() ? nullptr : unread_of(model->second);
+      if (unread) return inspect(model->second, *unread);
+      changed_.erase(changed_.begin());
     }
   }
 
@@ -55,6 +95,8 @@ class Inspector {
   caf::actor entity_;
   Settings settings_;
   Follower follower_;
+  std::set<Name> changed_;                      // models to look at, since they or their filesets have changed
+  std::map<Name, std::set<Name>> of_fileset_;   // fileset -> models that have named it; some may do so no longer
   bool busy_ = false;
 };
 

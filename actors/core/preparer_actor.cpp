@@ -33,6 +33,8 @@ std::optional<std::variant<NotYet, Never>> import_of(const FilesetState& fileset
     const auto why = text_member(*import, "error");
     return Never{"the files of " + title + " could not be fetched" + (why.empty() ? "" : ": " + why)};
   }
+  if (state == "cancelled")
+    return Never{"the import of the files of " + title + " was cancelled; delete the fileset and create it anew, and then the job"};
   return NotYet{"the files of " + title + " are being fetched"};
 }
 
@@ -135,6 +137,7 @@ class Preparer {
 
   void prepare(const JobState& job, const Preparation& preparation) {
     auto prepared = preparer_->prepare(preparation);
+    if (!prepared && prepared.error().code == ErrorCode::cancelled) return;  // this process ends; the next one prepares it
     if (!prepared) return reject(job, prepared.error().message);
     if (!prepared->warnings.empty()) send(job, "warn", UpdateJob{{warnings_patch(prepared->warnings)}});
     send(job, "prepare", std::move(prepared->command));

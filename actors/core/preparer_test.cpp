@@ -67,11 +67,13 @@ TEST_CASE("a job waits while files are fetched, and ends when they cannot be") {
   WorldBuilder b;
   b.has_model();
   has_submitted(b, "one", "{}", R"({"validation":"default/adapter-files"})");
-  b.does("fileset", "rows", UpdateFileset{{}, {}, JsonText{R"({"import":{"state":"running"}})"}});
+  b.does("fileset", "rows", UpdateFileset{{}, {}, JsonText{R"({"import":{"state":"importing"}})"}});
   CHECK(why_not_yet(b, "one").find("default/rows are being fetched") != std::string::npos);
   b.does("fileset", "rows", UpdateFileset{{}, {}, JsonText{R"({"import":{"state":"complete"}})"}});
   b.does("fileset", "adapter-files", UpdateFileset{{}, {}, JsonText{R"({"import":{"state":"failed","error":"no such repository"}})"}});
   CHECK(why_never(b, "one").find("no such repository") != std::string::npos);
+  b.does("fileset", "adapter-files", UpdateFileset{{}, {}, JsonText{R"({"import":{"state":"cancelled"}})"}});
+  CHECK(why_never(b, "one").find("create it anew") != std::string::npos);
   b.does("fileset", "adapter-files", UpdateFileset{{}, {}, JsonText{R"({"import":null})"}});
   const auto gathered = gather_preparation(b.world, b.job("one"));
   REQUIRE(std::holds_alternative<Preparation>(gathered));

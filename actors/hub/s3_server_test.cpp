@@ -1,4 +1,4 @@
-// Against a store that is not ours: tests/clients/s3_server.sh starts one, fills it and says in the environment where it is. Without
+// Against a store that is not ours: tests/clients/s3_server.py starts one, fills it and says in the environment where it is. Without
 // that there is nothing to do here.
 #include <catch2/catch.hpp>
 #include <cstdlib>

@@ -17,13 +17,13 @@ constexpr auto projection_wait_max = 10s;
 }  // namespace
 
 Result<api::Done> HttpPlatform::submit(events::Request request) {
+  const Error no_answer{ErrorCode::unavailable, "the command was not answered; ask whether it took effect before sending it again", ""};
   caf::scoped_actor self(system_);
   core::Outcome outcome;
-  self->request(entity_, receipt_wait_max, core::Submit{std::make_shared<const events::Request>(std::move(request))})
-      .receive([&](const core::Outcome& answered) { outcome = answered; },
-               [&](const caf::error&) {
-                 outcome.error = Error{ErrorCode::unavailable, "the command was not answered; ask whether it took effect before sending it again", ""};
-               });
+  auto asked = self->request(entity_, caf::infinite, core::Submit{std::make_shared<const events::Request>(std::move(request))});
+  // A time-out of the request itself would wake the thread of CAF's clock each time.
+  if (!self->await_data(std::chrono::high_resolution_clock::now() + receipt_wait_max)) return no_answer;
+  asked.receive([&](const core::Outcome& answered) { outcome = answered; }, [&](const caf::error&) { outcome.error = no_answer; });
   if (outcome.error) return *outcome.error;
   const auto& receipt = *outcome.receipt;
   if (receipt.refusal) return *receipt.refusal;

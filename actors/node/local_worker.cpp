@@ -17,8 +17,8 @@ LocalWorker::LocalWorker(LocalWorkerOptions options) : options_(std::move(option
 LocalWorker::~LocalWorker() { stop(); }
 
 bool LocalWorker::pause(int milliseconds) const {
-  for (int waited = 0; waited < milliseconds && !stopping_; waited += 20)
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  for (int waited = 0; waited < milliseconds && !stopping_; waited += 50)
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
   return !stopping_;
 }
 

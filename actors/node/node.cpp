@@ -19,7 +19,9 @@
 #include "actors/api/event_feed.hpp"
 #include "actors/api/provider_discovery.hpp"
 #include "actors/gateway/gateway.hpp"
+#include "actors/importer/importer.hpp"
 #include "actors/node/access.hpp"
+#include "actors/node/blob_collector.hpp"
 #include "actors/node/data_directory.hpp"
 #include "actors/node/fileset_links.hpp"
 #include "actors/node/http_platform.hpp"
@@ -39,11 +41,15 @@ namespace {
 using Log = std::function<void(std::string)>;
 using namespace std::chrono_literals;
 
+constexpr std::int64_t gigabyte = 1'000'000'000;
+
 core::Settings settings_of(const config::Config& config) {
   core::Settings settings;
   settings.lease = std::chrono::seconds(config.worker.lease_seconds);
   settings.lease_grace = std::chrono::seconds(config.worker.grace_seconds);
   settings.controllers = config.controllers;
+  settings.limits.fileset_bytes_max = config.files.fileset_gb_max * gigabyte;
+  settings.limits.workspace_bytes_max = config.files.workspace_gb_max * gigabyte;
   return settings;
 }
 
@@ -61,11 +67,19 @@ api::ApiSettings api_settings_of(const config::Config& config, const Layout& lay
   settings.auth_enabled = config.auth.enabled;
   settings.allows_local_storage = config.files.allow_local_storage;
   settings.external_hosts = config.files.external_hosts;
+  settings.contacts_stores = config.files.contact_stores;
+  settings.fileset_bytes_max = config.files.fileset_gb_max * gigabyte;
+  settings.workspace_bytes_max = config.files.workspace_gb_max * gigabyte;
   settings.filesets_root = layout.root / "filesets";
   settings.log_directory = layout.log();
   const auto environment = [](const char* name) { return std::getenv(name) ? std::string(std::getenv(name)) : std::string(); };
   settings.mock_provider_prefix = environment("NMP_INFERENCE_GATEWAY_MOCK_PROVIDER_PREFIX");
   settings.ngc_api_key = environment("NGC_API_KEY");
+  if (const auto mirror = environment("HF_ENDPOINT"); !mirror.empty()) {  // whoever starts the server says by it that it may be asked
+    settings.hub_endpoint = mirror;
+    settings.external_hosts.push_back(mirror);
+  }
+  settings.proxies = hub::proxies_from([](const char* name) -> const char* { return std::getenv(name); });
   return settings;
 }
 
@@ -102,7 +116,10 @@ Result<std::unique_ptr<bus::NatsServer>> start_nats(const config::Config& config
 }
 
 struct ActorConfig : caf::actor_system_config {
-  ActorConfig() { set("scheduler.max-threads", std::size_t{2}); }  // what blocks has threads of its own
+  ActorConfig() {
+    set("scheduler.max-threads", std::size_t{2});   // what blocks has threads of its own
+    set("scheduler.policy", caf::atom("sharing"));  // those that steal work look for it 100 times a second, also when there is none
+  }
 };
 
 }  // namespace
@@ -131,6 +148,8 @@ struct Node::Parts {
   api::EventFeed feed;
   std::unique_ptr<api::Api> api;
   std::unique_ptr<api::ProviderDiscovery> discovery;
+  std::unique_ptr<BlobCollector> collector;
+  std::unique_ptr<importer::Importer> importer;
   std::unique_ptr<gateway::Gateway> gateway;
   std::unique_ptr<LocalWorker> worker;
   std::string http_url, nats_url;
@@ -159,9 +178,12 @@ struct Node::Parts {
   }
 
   ~Parts() {  // in the order in which nothing loses what it needs
+    if (importer) importer->stop();
     if (gateway) gateway->stop();
     discovery.reset();
+    collector.reset();
     if (worker) worker->stop();
+    if (checker) checker->cancel();
     stop_plane();
     telemetry.reset();
     if (platform) platform->connect({});  // the actor system does not end while a detached actor is still known
@@ -225,6 +247,8 @@ Result<void> Node::Parts::start_plane(const config::Config& config) {
   feed.moved(log->head().position);
   const api::Services services{*platform, *documents, api_settings, blobs.get(), secret_keeper.get(), telemetry.get(), log.get(), &feed};
   api = std::make_unique<api::Api>(services, [this](const auth::HeaderLookup& headers) { return access->authenticate(headers); });
+  if (config.controllers)
+    importer = std::make_unique<importer::Importer>(services, importer::ImporterOptions{.directory = layout.work() / "imports", .warn = write_log});
   const core::Signals signals{write_log,
                               [this](const std::string& text) {
                                 std::lock_guard lock(failure_mutex);
@@ -236,6 +260,7 @@ Result<void> Node::Parts::start_plane(const config::Config& config) {
                                 secret_keeper->changed(commit.facts);
                                 telemetry->changed(commit.facts);
                                 platform->projected();
+                                if (importer) importer->changed(commit.facts);
                                 if (!commit.records.empty()) feed.moved(commit.records.back().position);
                               }};
   auto started = core::ControlPlane::start(*actors, {log.get(), projections.get(), bus.get(), &clock, checker.get(), checker.get()}, signals,
@@ -244,7 +269,9 @@ Result<void> Node::Parts::start_plane(const config::Config& config) {
   plane = std::move(*started);
   platform->connect(plane->entity());
   if (config.controllers) discovery = std::make_unique<api::ProviderDiscovery>(services);
+  if (importer) importer->start();
   links->start();
+  collector = std::make_unique<BlobCollector>(*blobs, *projections, *log, write_log);
   return create_default_workspace();
 }
 

@@ -24,8 +24,8 @@ struct Line {
 // The rows of some files, by their places: contents stay on the disk.
 class Rows {
  public:
-  Rows(const fs::path& directory, const std::vector<std::string>& files, const RowSettings& settings, const text::Tokenizer* tokenizer)
-      : directory_(directory), files_(files), settings_(settings), tokenizer_(tokenizer) {}
+  Rows(const fs::path& directory, const std::vector<std::string>& files, const DatasetRequest& request)
+      : directory_(directory), files_(files), settings_(request.settings), tokenizer_(request.tokenizer), is_cancelled_(request.is_cancelled) {}
 
   // Checks every row.
   Result<void> read();
@@ -38,6 +38,10 @@ class Rows {
   std::string warning() const { return format_ ? format_->warning() : ""; }
 
  private:
+  Result<void> check_cancelled() const {
+    if (is_cancelled_ && is_cancelled_()) return Error{ErrorCode::cancelled, "the preparation of the rows was cancelled", {}};
+    return {};
+  }
   Result<void> read_file(std::size_t file);
   Result<void> check(const std::string& line, const std::string& place);
   Result<std::optional<std::string>> convert(const std::string& line) const;
@@ -46,6 +50,7 @@ class Rows {
   const std::vector<std::string> files_;
   const RowSettings& settings_;
   const text::Tokenizer* tokenizer_;
+  const std::function<bool()>& is_cancelled_;
   std::unique_ptr<RowFormat> format_;  // of the first row
   std::vector<Line> lines_;
 };
@@ -74,6 +79,7 @@ Result<void> Rows::read_file(std::size_t file) {
     const Line here{file, reader.number(), begin, line.size()};
     begin += static_cast<std::streamoff>(line.size()) + 1;
     if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
+    if (auto go_on = check_cancelled(); !go_on) return go_on;
     if (auto good = check(line, place); !good) return good;
     if (lines_.size() == rows_max) return Error{ErrorCode::limit, "the dataset has more than " + std::to_string(rows_max) + " rows", "dataset"};
     lines_.push_back(here);
@@ -115,6 +121,7 @@ Result<RowsFile> Rows::write(const fs::path& path, const std::vector<std::size_t
   for (const auto index : order) {
     const Line& line = lines_[index];
     auto& in = inputs[line.file];
+    if (auto go_on = check_cancelled(); !go_on) return go_on.error();
     text.resize(line.length);
     in.clear();
     if (!in.seekg(line.begin).read(text.data(), static_cast<std::streamsize>(text.size())))
@@ -167,7 +174,7 @@ std::string RowsFile::place_of(std::int64_t line) const {
 
 Result<PreparedDataset> prepare_dataset(const DatasetRequest& request) {
   PreparedDataset prepared;
-  Rows rows(request.directory, request.training, request.settings, request.tokenizer);
+  Rows rows(request.directory, request.training, request);
   if (auto done = rows.read(); !done) return done.error();
   if (const auto warning = rows.warning(); !warning.empty()) prepared.warnings.push_back(warning);
   if (request.validation.empty() && request.settings.splits) {
@@ -178,7 +185,7 @@ Result<PreparedDataset> prepare_dataset(const DatasetRequest& request) {
   if (!training) return training.error();
   prepared.training = std::move(*training);
   if (request.validation.empty()) return prepared;
-  Rows aside(request.validation_directory, request.validation, request.settings, request.tokenizer);
+  Rows aside(request.validation_directory, request.validation, request);
   if (auto done = aside.read(); !done) return done.error();
   auto validation = whole(aside, request.out / "validation.jsonl");
   if (!validation) return validation.error();

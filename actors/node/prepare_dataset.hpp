@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -19,6 +20,7 @@ struct DatasetRequest {
   RowSettings settings;
   const text::Tokenizer* tokenizer = nullptr;  // for rows with a text_field
   std::filesystem::path out;                   // an empty directory
+  std::function<bool()> is_cancelled = nullptr;  // asked for each row; true ends it with `cancelled`
 };
 
 // A file for the engine: one of the fileset as it is, or one made of several.

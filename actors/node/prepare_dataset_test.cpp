@@ -34,11 +34,12 @@ class Prepared {
   }
   RowSettings settings;
   const text::Tokenizer* tokenizer = nullptr;
+  std::function<bool()> is_cancelled;
 
   Result<PreparedDataset> run() const {
     const auto found = discover_dataset(paths_, "the dataset");
     if (!found) return found.error();
-    return prepare_dataset({directory_ / "data", found->training, directory_ / "data", found->validation, settings, tokenizer, directory_ / "out"});
+    return prepare_dataset({directory_ / "data", found->training, directory_ / "data", found->validation, settings, tokenizer, directory_ / "out", is_cancelled});
   }
   std::string refusal() const {
     const auto prepared = run();
@@ -58,6 +59,18 @@ std::string content(const RowsFile& rows) {
 std::string row(int number) { return R"({"prompt":"p)" + std::to_string(number) + R"(","completion":"c"})" + "\n"; }
 
 }  // namespace
+
+TEST_CASE("a preparation ends soon after it is cancelled") {
+  std::string rows;
+  for (int i = 0; i < 100; ++i) rows += row(i);
+  Prepared dataset({{"train.jsonl", rows}});
+  int asked = 0;
+  dataset.is_cancelled = [&] { return ++asked > 10; };
+  const auto prepared = dataset.run();
+  REQUIRE_FALSE(prepared);
+  CHECK(prepared.error().code == ErrorCode::cancelled);
+  CHECK(asked == 11);
+}
 
 TEST_CASE("the shuffle gives Python's order") {
   CHECK(PythonRandom(1111).bits32() == 934588202u);

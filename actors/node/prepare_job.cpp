@@ -50,8 +50,9 @@ struct Scratch {
 };
 
 Result<PreparedDataset> read_dataset(const core::Preparation& preparation, const PreparationWish& wish, const Scratch& scratch,
-                                     const fs::path& model) {
+                                     const fs::path& model, const std::function<bool()>& is_cancelled) {
   DatasetRequest request;
+  request.is_cancelled = is_cancelled;
   request.directory = request.validation_directory = scratch.data();
   request.settings = wish.rows;
   request.out = scratch.made();
@@ -184,7 +185,8 @@ Result<core::Prepared> WorldChecker::prepare(const core::Preparation& preparatio
   if (auto made = store_.materialise({}, scratch.made()); !made) return made.error();
   const auto model = checkpoint::locate_checkpoint(scratch.model());
   if (!model) return without_path(model.error(), scratch.model());
-  const auto dataset = read_dataset(preparation, *wish, scratch, *model);
+  const std::function<bool()> is_cancelled = [this] { return is_cancelled_.load(); };
+  const auto dataset = read_dataset(preparation, *wish, scratch, *model, is_cancelled);
   if (!dataset) return without_path(dataset.error(), scratch.root.path());
 
   train::TrainRequest run;
@@ -193,6 +195,7 @@ Result<core::Prepared> WorldChecker::prepare(const core::Preparation& preparatio
   if (dataset->validation) run.validation = dataset->validation->path;
   run.config = *config;
   run.memory_limit_bytes = static_cast<std::size_t>(memory_of_largest(preparation.devices));
+  run.is_cancelled = is_cancelled;
   const auto plan = train::preview(run);
   if (!plan) return without_path(without_path(in_users_words(plan.error(), *dataset), scratch.data()), scratch.root.path());
   if (auto done = finish_schedule(*wish, plan->steps, *config); !done) return done.error();

@@ -30,12 +30,21 @@ void for_each(const ReadModels& models, const std::string& entity, const std::st
   }
 }
 
-// The deployment that serves "ws/name": it is in the model's workspace, or in one that may use it; the first ready one.
-std::optional<std::string> endpoint_of(const ReadModels& models, const std::string& workspace, const std::string& model) {
+// Where "ws/model" is served: by a deployment of workspace `nearest` if one is ready, else by one of any other workspace.
+std::optional<std::string> endpoint_of(const ReadModels& models, const std::string& nearest, const std::string& model) {
+  const auto slash = model.find('/');
+  const auto entity = row(models, "model", model.substr(0, slash), model.substr(slash + 1));
+  if (!entity) return std::nullopt;
   std::optional<std::string> endpoint;
-  for_each(models, "deployment", workspace, [&](const ordered_json& deployment) {
-    if (!endpoint && deployment["model"] == model && deployment["status"] == "READY") endpoint = deployment["endpoint"].get<std::string>();
-  });
+  for (const auto& provider : (*entity)["providers"]) {
+    const auto name = provider.get<std::string>();
+    const auto workspace = name.substr(0, name.find('/'));
+    if (endpoint && workspace != nearest) continue;
+    const auto deployment = row(models, "deployment", workspace, name.substr(workspace.size() + 1));
+    if (!deployment || (*deployment)["status"] != "READY" || (*deployment)["model"] != model) continue;
+    endpoint = (*deployment)["endpoint"].get<std::string>();
+    if (workspace == nearest) break;
+  }
   return endpoint;
 }
 

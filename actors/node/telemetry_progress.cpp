@@ -28,7 +28,7 @@ struct StoredPoint {
   std::int64_t step = 0, epoch = 0;
   double value = 0;
   static constexpr auto fields() {
-    return std::tuple{field("step", &StoredPoint::step), field("epoch", &StoredPoint::epoch), field("value", &StoredPoint::value)};
+    return field_list(field("step", &StoredPoint::step), field("epoch", &StoredPoint::epoch), field("value", &StoredPoint::value));
   }
 };
 struct Stored {
@@ -38,7 +38,7 @@ struct Stored {
   double tokens_per_second = 0;
   std::vector<StoredPoint> train_losses, val_losses;
   static constexpr auto fields() {
-    return std::tuple{field("phase", &Stored::phase),
+    return field_list(field("phase", &Stored::phase),
                       field("attempt", &Stored::attempt),
                       field("step", &Stored::step),
                       field("max_steps", &Stored::max_steps),
@@ -53,7 +53,7 @@ struct Stored {
                       field("seconds_left", &Stored::seconds_left),
                       field("tokens_per_second", &Stored::tokens_per_second),
                       field("train_losses", &Stored::train_losses),
-                      field("val_losses", &Stored::val_losses)};
+                      field("val_losses", &Stored::val_losses));
   }
 };
 

@@ -88,7 +88,7 @@ Result<std::string> WorldChecker::describe_model(const std::vector<File>& files)
 
 // The blob that a file names, which must be stored; what the client says of its size must be true.
 Result<File> WorldChecker::stored(File file, const std::string& field) const {
-  const auto blob = store_.find(file.digest);
+  const auto blob = store_.claim(file.digest);
   if (!blob) return at_field(blob.error(), field);
   if (!*blob) return Error{ErrorCode::not_found, file.path + ": no blob " + file.digest + " is stored; store it first", field};
   if (file.size >= 0 && file.size != (*blob)->size)
@@ -176,6 +176,7 @@ Result<Command> WorldChecker::check_command(const StartJob& start, const core::C
   if (validation) run.validation = data_directory / validation->path;
   run.config = *config;
   run.memory_limit_bytes = static_cast<std::size_t>(memory_of_largest(context.devices));
+  run.is_cancelled = [this] { return is_cancelled_.load(); };
   const auto plan = train::preview(run);
   if (!plan) return at_field(without_path(plan.error(), data_directory), "data.config");
 

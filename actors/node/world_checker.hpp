@@ -2,6 +2,7 @@
 // on it, a memory need by the plan that will be followed.
 #pragma once
 
+#include <atomic>
 #include <filesystem>
 
 #include "actors/blobs/blob_store.hpp"
@@ -21,6 +22,8 @@ class WorldChecker final : public core::Checker, public core::JobPreparer {
   Result<std::string> describe_model(const std::vector<events::File>& files) override;
   // The rows of a submitted job, found, checked and stored as the engine reads them.
   Result<core::Prepared> prepare(const core::Preparation& preparation) override;
+  // What runs ends soon, with `cancelled`, and so does all that is asked afterwards. From any thread.
+  void cancel() { is_cancelled_ = true; }
 
  private:
   Result<events::Command> check_command(const events::CreateFileset& create) const;
@@ -35,6 +38,7 @@ class WorldChecker final : public core::Checker, public core::JobPreparer {
   blobs::BlobStore store_;
   std::filesystem::path scratch_;
   secrets::Keyring& keyring_;
+  std::atomic<bool> is_cancelled_{false};
 };
 
 inline constexpr const char* engine_version = "0.1.0";

@@ -16,15 +16,21 @@ const char* reason_of(int status) {
     case 202: return "Accepted";
     case 204: return "No content";
     case 206: return "A part of it";
+    case 301: return "It is elsewhere";
+    case 304: return "It is what the caller has already";
     case 400: return "The request cannot be understood, or names what does not exist";
     case 401: return "The credential is missing, invalid or expired";
     case 403: return "The caller lacks the permission";
     case 404: return "Not found";
     case 409: return "It exists already, or its state does not allow this";
+    case 408: return "The body did not arrive whole";
     case 413: return "The body is too large";
+    case 415: return "The body is of a type that is not read here";
     case 416: return "The range cannot be satisfied";
     case 422: return "The request is not valid";
+    case 424: return "What this depends on has failed";
     case 429: return "Too many requests or too much at once";
+    case 502: return "Whoever this is passed on to gave no answer that can be read";
     case 503: return "Not available now";
     case 507: return "No space is left";
     default: return "Another answer";
@@ -131,15 +137,24 @@ class Document {
     return Json::object({{type, Json::object({{"schema", json_schema(schema, components_)}})}});
   }
 
+  void put_other(Json& all, const OtherAnswer& other) {
+    const auto status = std::to_string(other.status);
+    if (!find_member(all, status)) append_member(all, status, {{"description", reason_of(other.status)}});
+    if (!other.schema) return;
+    const Json held = content(*other.schema, other.type);
+    for (const auto& [type, schema] : held.items()) all[status]["content"][type] = schema;
+  }
+
   Json responses(const RouteInfo& route) {
     Json all = Json::object();
     Json success = {{"description", reason_of(route.success)}};
     if (route.success != 204) append_member(success, "content", content(route.answer.value_or(any()), route.answer_type));
     append_member(all, std::to_string(route.success), std::move(success));
+    for (const auto& other : route.others) put_other(all, other);
     std::set<int> errors(route.errors.begin(), route.errors.end());
     if (route.body || !route.query.empty()) errors.insert(422);
     for (const int status : errors) {
-      if (status == route.success) continue;
+      if (find_member(all, std::to_string(status))) continue;
       const auto schema = status == 422 ? validation_error() : error_detail();
       append_member(all, std::to_string(status), {{"description", reason_of(status)}, {"content", content(schema, "application/json")}});
     }

@@ -59,6 +59,16 @@ TEST_CASE("an answer without a body has no content") {
   CHECK_FALSE(document["paths"]["/ws/{workspace}/models/{name}"]["delete"]["responses"]["204"].contains("content"));
 }
 
+TEST_CASE("an answer beside the first has its own status, or the same one and another type") {
+  RouteInfo route;
+  route.method = "GET", route.path = "/file", route.answer = text(), route.answer_type = "text/html";
+  route.others = {{200, text(), "text/plain"}, {206, text(), "application/octet-stream"}, {304}};
+  const auto answers = openapi({route}, "Test", "1")["paths"]["/file"]["get"]["responses"];
+  CHECK(answers["200"]["content"].size() == 2);
+  CHECK(answers["206"]["content"].contains("application/octet-stream"));
+  CHECK(answers["304"] == Json::object({{"description", "It is what the caller has already"}}));
+}
+
 TEST_CASE("paths of one shape are one path, whatever their parameters are called") {
   const auto document = openapi(routes(), "Luthier", "0.1.0");
   CHECK(document["paths"].size() == 4);

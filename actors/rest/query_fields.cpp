@@ -50,4 +50,14 @@ std::vector<QueryField> page_fields(const PageRules& rules) {
            "Conditions as JSON ({\"name\": {\"$like\": \"x\"}}), as text (name~\"x\"), or as filter[name][$like]=x."}};
 }
 
+Schema page_schema(const Schema& row) {
+  const auto pagination = object({required("page", integer().at_least(1)), required("page_size", integer().at_least(1)),
+                                  required("current_page_size", integer().at_least(0)), required("total_pages", integer().at_least(0)),
+                                  required("total_results", integer().at_least(0))})
+                              .named("Pagination");
+  return object({required("data", list_of(row)), required("pagination", pagination), required("sort", text()),
+                 maybe("filter", map_of(any()).described("The filter as it was understood; absent without one."))})
+      .named(row.node().component + "Page");
+}
+
 }  // namespace luthier::rest

@@ -22,5 +22,7 @@ Or<Json> read_query(const Query& query, const std::vector<QueryField>& fields);
 
 // page, page_size, sort and filter as the rules have them, for RouteInfo::query.
 std::vector<QueryField> page_fields(const PageRules& rules);
+// What such a list answers, for RouteInfo::answer. `row` has a name, and the page is named after it.
+Schema page_schema(const Schema& row);
 
 }  // namespace luthier::rest

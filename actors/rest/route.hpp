@@ -16,6 +16,14 @@
 
 namespace luthier::rest {
 
+// An answer beside a route's first: a part of a file, word that more is wanted. Without a schema it has no body; with the status of
+// the first one it is the same answer as another type.
+struct OtherAnswer {
+  int status = 200;
+  std::optional<Schema> schema = {};
+  std::string type = "application/json";
+};
+
 struct RouteInfo {
   std::string method = {};  // "GET"; a GET answers HEAD as well
   // "/apis/files/v2/workspaces/{workspace}/filesets/{name}/-/{tail}". A last segment {tail} takes the rest of the path, slashes and all.
@@ -33,6 +41,7 @@ struct RouteInfo {
   std::string operation_id = {};  // made from method and path when empty
   std::string description = {};
   bool is_public = false;  // needs no credential
+  std::vector<OtherAnswer> others = {};
 };
 
 // The parameters of a path, decoded.

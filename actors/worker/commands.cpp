@@ -155,6 +155,7 @@ int run(const WorkerOptions& options, const StopSignals& signals, std::ostream& 
   ProcessTaskRunner runner(processes, **blobs);
   caf::actor_system_config system_config;
   system_config.set("scheduler.max-threads", 2u);
+  system_config.set("scheduler.policy", caf::atom("sharing"));  // threads that steal work look for it 100 times a second, also when there is none
   caf::actor_system system(system_config);
   std::string why;
   {

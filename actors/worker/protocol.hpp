@@ -13,7 +13,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <tuple>
 #include <vector>
 
 #include "events/base/result.hpp"
@@ -30,7 +29,7 @@ struct TaskId {
   std::int64_t attempt = 0;
   auto operator<=>(const TaskId&) const = default;
   static constexpr auto fields() {
-    return std::tuple{field("kind", &TaskId::kind), field("entity_id", &TaskId::entity_id), field("attempt", &TaskId::attempt)};
+    return field_list(field("kind", &TaskId::kind), field("entity_id", &TaskId::entity_id), field("attempt", &TaskId::attempt));
   }
 };
 
@@ -39,8 +38,8 @@ struct AdapterWish {
   std::string key;          // which content
   std::vector<events::File> files;
   static constexpr auto fields() {
-    return std::tuple{field("served_name", &AdapterWish::served_name), field("key", &AdapterWish::key),
-                      field("files", &AdapterWish::files)};
+    return field_list(field("served_name", &AdapterWish::served_name), field("key", &AdapterWish::key),
+                      field("files", &AdapterWish::files));
   }
   bool operator==(const AdapterWish&) const = default;
 };
@@ -63,7 +62,7 @@ struct Task {
   std::vector<AdapterWish> adapters;        // all that should be loaded
 
   static constexpr auto fields() {
-    return std::tuple{field("id", &Task::id),
+    return field_list(field("id", &Task::id),
                       field("workspace", &Task::workspace),
                       field("name", &Task::name),
                       field("device", &Task::device),
@@ -75,7 +74,7 @@ struct Task {
                       field_or_default("validation", &Task::validation),
                       field_or_default("base_model", &Task::base_model),
                       field_or_default("served_names", &Task::served_names),
-                      field_or_default("adapters", &Task::adapters)};
+                      field_or_default("adapters", &Task::adapters));
   }
 };
 
@@ -88,9 +87,9 @@ struct Lease {
   // the order of arrival counts.
   std::int64_t position = 0;
   static constexpr auto fields() {
-    return std::tuple{field("incarnation", &Lease::incarnation), field("sequence", &Lease::sequence),
+    return field_list(field("incarnation", &Lease::incarnation), field("sequence", &Lease::sequence),
                       field("lease_ms", &Lease::lease_ms), field("tasks", &Lease::tasks),
-                      field_or_default("position", &Lease::position)};
+                      field_or_default("position", &Lease::position));
   }
 };
 
@@ -98,8 +97,8 @@ struct AdapterReport {
   std::string served_name, key;
   std::string error;  // empty: loaded
   static constexpr auto fields() {
-    return std::tuple{field("served_name", &AdapterReport::served_name), field("key", &AdapterReport::key),
-                      field_or_default("error", &AdapterReport::error)};
+    return field_list(field("served_name", &AdapterReport::served_name), field("key", &AdapterReport::key),
+                      field_or_default("error", &AdapterReport::error));
   }
   bool operator==(const AdapterReport&) const = default;
 };
@@ -122,7 +121,7 @@ struct TaskReport {
   std::vector<AdapterReport> adapters;
 
   static constexpr auto fields() {
-    return std::tuple{field("id", &TaskReport::id),
+    return field_list(field("id", &TaskReport::id),
                       field("state", &TaskReport::state),
                       field_or_default("outcome", &TaskReport::outcome),
                       field_or_default("reason", &TaskReport::reason),
@@ -132,7 +131,7 @@ struct TaskReport {
                       field_or_default("files", &TaskReport::files),
                       field_or_default("summary", &TaskReport::summary),
                       field_or_default("endpoint", &TaskReport::endpoint),
-                      field_or_default("adapters", &TaskReport::adapters)};
+                      field_or_default("adapters", &TaskReport::adapters));
   }
   bool operator==(const TaskReport&) const = default;
 };
@@ -146,7 +145,7 @@ struct Beat {
   std::vector<TaskReport> tasks;  // reported until a lease no longer names them
 
   static constexpr auto fields() {
-    return std::tuple{field("worker", &Beat::worker),
+    return field_list(field("worker", &Beat::worker),
                       field("incarnation", &Beat::incarnation),
                       field("host", &Beat::host),
                       field("engine_version", &Beat::engine_version),
@@ -154,7 +153,7 @@ struct Beat {
                       field_or_default("leaving", &Beat::leaving),
                       field_or_default("replaces", &Beat::replaces),
                       field("devices", &Beat::devices),
-                      field("tasks", &Beat::tasks)};
+                      field("tasks", &Beat::tasks));
   }
 };
 

@@ -1,5 +1,6 @@
 #include "actors/worker/file_lock.hpp"
 #include "actors/worker/task_driver.hpp"
+#include "actors/worker/training_log.hpp"
 #include "actors/worker/training_output.hpp"
 #include "actors/worker/work_directory.hpp"
 #include "events/base/file.hpp"
@@ -96,6 +97,7 @@ class TrainDriver final : public TaskDriver {
     if (line->checkpoint) listener_(CheckpointWritten{*line->checkpoint});
     if (line->validation_loss) validation_loss_ = line->validation_loss;
     if (line->seconds) seconds_ = line->seconds;
+    if (auto told = log_.text_of(text)) listener_(LogLine{std::move(*told)});
     listener_(ProgressLine{text});
   }
 
@@ -108,6 +110,7 @@ class TrainDriver final : public TaskDriver {
     // It obeyed, and says that it has no result.
     if (!summary && exit.was_asked) return ended_as(exit);
     if (!summary) return failed(summary.error());
+    listener_(LogLine{"storing the result"});
     auto files = store_outputs(directory_.out(), config_.output_files_max, blobs_);
     if (!files && exit.was_asked) return ended_as(exit);
     if (!files) return failed(files.error());
@@ -124,6 +127,7 @@ class TrainDriver final : public TaskDriver {
   const TrainDirectory directory_;
   std::chrono::steady_clock::time_point started_at_{};
   bool has_begun_ = false;
+  TrainingLog log_;
   std::optional<double> validation_loss_, seconds_;
 };
 

@@ -4,7 +4,6 @@
 
 #include <string>
 #include <string_view>
-#include <tuple>
 
 namespace luthier {
 
@@ -33,6 +32,13 @@ constexpr Field<Struct, Member> field(std::string_view name, Member Struct::*mem
 template <class Struct, class Member>
 constexpr Field<Struct, Member> field_or_default(std::string_view name, Member Struct::*member) {
   return {name, member, false};
+}
+
+// What a struct's `fields()` returns: called with a function, it hands it all the fields. (A std::tuple would do; its instantiation for
+// each struct of the vocabulary took more of a build than everything else in these headers.)
+template <class... Fields>
+constexpr auto field_list(Fields... fields) {
+  return [=](auto&& use) -> decltype(auto) { return use(fields...); };
 }
 
 // JSON of a shape that the log does not look into (a model's spec, a training configuration): canonical text, whose

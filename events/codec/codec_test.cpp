@@ -49,7 +49,7 @@ TEST_CASE("stored names are unique, and each belongs to the entity that its stre
     else
       CHECK(entity_of_event(declaration.type) == declaration.entity);
   }
-  CHECK(names.size() == std::variant_size_v<Command> + std::variant_size_v<Event>);
+  CHECK(names.size() == std::variant_size_v<Command::Alternatives> + std::variant_size_v<Event::Alternatives>);
   CHECK(entity_of_command("CreateAdapter") == "model");
   CHECK(entity_of_command("MakeCoffee").empty());
   CHECK(entity_of_event("AdapterLoaded") == "deployment");

@@ -13,11 +13,11 @@ Declaration declaration_of() {
     return {T::type, 0, entity_of<T>(), schema_of<T>()};
 }
 
-template <class Variant>
+template <class Any>
 void declare_all(std::vector<Declaration>& into) {
   [&]<std::size_t... index>(std::index_sequence<index...>) {
-    (into.push_back(declaration_of<std::variant_alternative_t<index, Variant>>()), ...);
-  }(std::make_index_sequence<std::variant_size_v<Variant>>());
+    (into.push_back(declaration_of<std::variant_alternative_t<index, typename Any::Alternatives>>()), ...);
+  }(std::make_index_sequence<std::variant_size_v<typename Any::Alternatives>>());
 }
 
 }  // namespace

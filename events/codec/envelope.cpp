@@ -17,7 +17,7 @@ struct Envelope {
   std::optional<std::string> principal = {}, traceparent = {}, causation = {};
   JsonText data{"{}"};
   static constexpr auto fields() {
-    return std::tuple{field("id", &Envelope::id),
+    return field_list(field("id", &Envelope::id),
                       field("type", &Envelope::type),
                       field("workspace", &Envelope::workspace),
                       field("name", &Envelope::name),
@@ -25,7 +25,7 @@ struct Envelope {
                       field_or_default("principal", &Envelope::principal),
                       field_or_default("traceparent", &Envelope::traceparent),
                       field_or_default("causation", &Envelope::causation),
-                      field_or_default("data", &Envelope::data)};
+                      field_or_default("data", &Envelope::data));
   }
 };
 

@@ -33,19 +33,19 @@ class Sampler {
   }
   template <json::Declared T>
   void fill(T& value, std::string_view) {
-    std::apply([&](const auto&... fields) { (fill(value.*fields.member, fields.name), ...); }, T::fields());
+    T::fields()([&](const auto&... fields) { (fill(value.*fields.member, fields.name), ...); });
   }
 
   std::int64_t count_ = 0;
 };
 
 // One sample of each alternative of a variant.
-template <class Variant>
-std::vector<Variant> samples_of() {
-  std::vector<Variant> all;
+template <class Any>
+std::vector<Any> samples_of() {
+  std::vector<Any> all;
   [&]<std::size_t... index>(std::index_sequence<index...>) {
-    (all.emplace_back(Sampler().make<std::variant_alternative_t<index, Variant>>()), ...);
-  }(std::make_index_sequence<std::variant_size_v<Variant>>());
+    (all.emplace_back(Sampler().make<std::variant_alternative_t<index, typename Any::Alternatives>>()), ...);
+  }(std::make_index_sequence<std::variant_size_v<typename Any::Alternatives>>());
   return all;
 }
 

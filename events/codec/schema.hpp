@@ -32,7 +32,7 @@ std::string schema_of() {
       properties.append(properties.empty() ? "\"" : ",\"").append(field.name).append("\":").append(schema_of<Member>());
       if (field.required) required.append(required.empty() ? "\"" : ",\"").append(field.name).append("\"");
     };
-    std::apply([&](const auto&... fields) { (add(fields), ...); }, T::fields());
+    T::fields()([&](const auto&... fields) { (add(fields), ...); });
     return R"({"type":"object","properties":{)" + properties + "}" +
            (required.empty() ? "" : ",\"required\":[" + required + "]") + R"(,"additionalProperties":false})";
   }

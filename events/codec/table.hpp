@@ -9,12 +9,12 @@
 namespace luthier::events {
 
 // `make` is a template lambda that turns an alternative's type into (name, entry).
-template <class Variant, class Entry, class Make>
+template <class Any, class Entry, class Make>
 std::unordered_map<std::string_view, Entry> table_of(const Make& make) {
   std::unordered_map<std::string_view, Entry> table;
   [&]<std::size_t... index>(std::index_sequence<index...>) {
-    (table.insert(make.template operator()<std::variant_alternative_t<index, Variant>>()), ...);
-  }(std::make_index_sequence<std::variant_size_v<Variant>>());
+    (table.insert(make.template operator()<std::variant_alternative_t<index, typename Any::Alternatives>>()), ...);
+  }(std::make_index_sequence<std::variant_size_v<typename Any::Alternatives>>());
   return table;
 }
 

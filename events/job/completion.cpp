@@ -6,6 +6,7 @@
 #include "events/fileset/rules.hpp"
 #include "events/job/config.hpp"
 #include "events/job/rules.hpp"
+#include "events/json/value.hpp"
 #include "events/model/rules.hpp"
 #include "events/record/key.hpp"
 
@@ -68,13 +69,14 @@ Facts model_of(const World& world, const Request& request, const JobState& job, 
 }
 
 Facts adapter_of(const Request& request, const JobState& job, const ModelState& base, const Content& content, const LoraShape& lora) {
-  if (const auto before = base.adapters.find(job.output); before != base.adapters.end()) {
-    Facts facts{fact_of(base, AdapterUpdated{job.output, content.fileset, content.fileset_id, description_of(job), content.version, lora})};
-    if (!before->second.enabled) facts.push_back(fact_of(base, AdapterEnabled{job.output}));
+  const auto reference = short_reference({job.workspace, job.output}, base.workspace);
+  if (const auto before = base.adapters.find(reference); before != base.adapters.end()) {
+    Facts facts{fact_of(base, AdapterUpdated{reference, content.fileset, content.fileset_id, description_of(job), content.version, lora})};
+    if (!before->second.enabled) facts.push_back(fact_of(base, AdapterEnabled{reference}));
     return facts;
   }
   AdapterCreated created;
-  created.adapter = job.output;
+  created.adapter = reference;
   created.adapter_id = derive_entity_id("adapter", request.key);
   created.fileset = content.fileset;
   created.fileset_id = content.fileset_id;
@@ -90,6 +92,16 @@ Facts new_fileset(const Request& request, const JobState& job, const std::string
                            FilesetCreated{"Output of job " + reference_to(job), "model", reference_to(job)})};
   for (const File& file : files) facts.push_back({facts[0].stream, job.workspace, name, FilePut{file}});
   return facts;
+}
+
+// A config's record keeps its versions in order: {"versions":[{"entity_version":1,…},…]}.
+std::int64_t latest_version(const JsonText& config) {
+  const auto data = json::parse(config.text);
+  const auto* versions = data ? data->find("versions") : nullptr;
+  if (!versions || !versions->array() || versions->array()->empty()) return 1;
+  const auto* version = versions->array()->back().find("entity_version");
+  const auto* number = version ? std::get_if<std::int64_t>(&version->held) : nullptr;
+  return number ? *number : 1;
 }
 
 bool is_active(const DeploymentState& deployment) {
@@ -110,12 +122,14 @@ void add_deployment(const World& world, const Request& request, const JobState& 
   const WishedDeployment& wish = *job.deploy;
   if (auto ok = check_new_name(world, "deployment", job.workspace, wish.name, "", limits); !ok) return;
   const std::string config = RecordKey{"deployment_config", "", wish.config}.text();
-  if (wish.config_data.text != "null" && !world.records.contains({job.workspace, config}))
+  const auto known = world.records.find({job.workspace, config});
+  const auto version = latest_version(known != world.records.end() ? known->second.data : wish.config_data);
+  if (wish.config_data.text != "null" && known == world.records.end())
     facts.push_back({{"record", derive_entity_id("model-deployment-config", request.key)}, job.workspace, config,
                      RecordCreated{"", wish.config_data}});
   const StreamKey stream{"deployment", derive_entity_id("deployment", request.key)};
   facts.push_back({stream, job.workspace, wish.name, DeploymentCreated{model, model_id, "Deployed by job " + reference_to(job), wish.lora_enabled}});
-  facts.push_back({stream, job.workspace, wish.name, DeploymentDetailsSet{{R"({"config":")" + wish.config + R"("})"}}});
+  facts.push_back({stream, job.workspace, wish.name, DeploymentDetailsSet{{R"({"config":")" + wish.config + R"(","config_version":)" + std::to_string(version) + "}"}}});
 }
 
 }  // namespace

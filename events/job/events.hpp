@@ -23,7 +23,7 @@ struct JobInputs {
   std::int64_t memory_bytes = 0;    // the plan of the training process, exact
   std::string engine_version;
   static constexpr auto fields() {
-    return std::tuple{field("model_id", &JobInputs::model_id),
+    return field_list(field("model_id", &JobInputs::model_id),
                       field("model_fileset_id", &JobInputs::model_fileset_id),
                       field("dataset_fileset_id", &JobInputs::dataset_fileset_id),
                       field("model_files", &JobInputs::model_files),
@@ -35,7 +35,7 @@ struct JobInputs {
                       field("supervised_tokens", &JobInputs::supervised_tokens),
                       field("steps", &JobInputs::steps),
                       field("memory_bytes", &JobInputs::memory_bytes),
-                      field("engine_version", &JobInputs::engine_version)};
+                      field("engine_version", &JobInputs::engine_version));
   }
   bool operator==(const JobInputs&) const = default;
 };
@@ -47,8 +47,8 @@ struct WishedDeployment {
   JsonText config_data;  // an object, or null: the config exists
   bool lora_enabled = true;
   static constexpr auto fields() {
-    return std::tuple{field("name", &WishedDeployment::name), field("config", &WishedDeployment::config),
-                      field("config_data", &WishedDeployment::config_data), field("lora_enabled", &WishedDeployment::lora_enabled)};
+    return field_list(field("name", &WishedDeployment::name), field("config", &WishedDeployment::config),
+                      field("config_data", &WishedDeployment::config_data), field("lora_enabled", &WishedDeployment::lora_enabled));
   }
   bool operator==(const WishedDeployment&) const = default;
 };
@@ -65,7 +65,7 @@ struct StartJob {
   JsonText config;            // the training configuration of the engine, canonical after the check
   std::optional<JobInputs> inputs;  // from the check; a client's own is refused
   static constexpr auto fields() {
-    return std::tuple{field("model", &StartJob::model),
+    return field_list(field("model", &StartJob::model),
                       field("dataset", &StartJob::dataset),
                       field_or_default("dataset_file", &StartJob::dataset_file),
                       field_or_default("validation_file", &StartJob::validation_file),
@@ -73,7 +73,7 @@ struct StartJob {
                       field_or_default("description", &StartJob::description),
                       field_or_default("priority", &StartJob::priority),
                       field("config", &StartJob::config),
-                      field_or_default("inputs", &StartJob::inputs)};
+                      field_or_default("inputs", &StartJob::inputs));
   }
 };
 // As StartJob, but accepted at once: what it names must exist, and its rows are read afterwards, as the job's first step, which may end it.
@@ -89,7 +89,7 @@ struct SubmitJob {
   JsonText details = {};  // an object or null: what its users keep with it; no rule looks at it
   std::optional<WishedDeployment> deploy;  // of the result
   static constexpr auto fields() {
-    return std::tuple{field("model", &SubmitJob::model),
+    return field_list(field("model", &SubmitJob::model),
                       field("dataset", &SubmitJob::dataset),
                       field("output", &SubmitJob::output),
                       field_or_default("output_fileset", &SubmitJob::output_fileset),
@@ -98,7 +98,7 @@ struct SubmitJob {
                       field("config", &SubmitJob::config),
                       field_or_default("preparation", &SubmitJob::preparation),
                       field_or_default("details", &SubmitJob::details),
-                      field_or_default("deploy", &SubmitJob::deploy)};
+                      field_or_default("deploy", &SubmitJob::deploy));
   }
 };
 // From the preparer, which has read the rows of a submitted job.
@@ -106,35 +106,35 @@ struct PrepareJob {
   static constexpr std::string_view type = "PrepareJob";
   JsonText config;  // canonical
   JobInputs inputs;
-  static constexpr auto fields() { return std::tuple{field("config", &PrepareJob::config), field("inputs", &PrepareJob::inputs)}; }
+  static constexpr auto fields() { return field_list(field("config", &PrepareJob::config), field("inputs", &PrepareJob::inputs)); }
 };
 struct RejectJob {
   static constexpr std::string_view type = "RejectJob";
   std::string reason;
-  static constexpr auto fields() { return std::tuple{field("reason", &RejectJob::reason)}; }
+  static constexpr auto fields() { return field_list(field("reason", &RejectJob::reason)); }
 };
 struct DeleteJob {  // one that has ended; what it has made stays
   static constexpr std::string_view type = "DeleteJob";
-  static constexpr auto fields() { return std::tuple{}; }
+  static constexpr auto fields() { return field_list(); }
 };
 // What a client wants to be kept with the job; a merge patch (RFC 7396).
 struct UpdateJob {
   static constexpr std::string_view type = "UpdateJob";
   JsonText details;
-  static constexpr auto fields() { return std::tuple{field("details", &UpdateJob::details)}; }
+  static constexpr auto fields() { return field_list(field("details", &UpdateJob::details)); }
 };
 struct CancelJob {
   static constexpr std::string_view type = "CancelJob";
   std::string reason;
-  static constexpr auto fields() { return std::tuple{field_or_default("reason", &CancelJob::reason)}; }
+  static constexpr auto fields() { return field_list(field_or_default("reason", &CancelJob::reason)); }
 };
 struct PauseJob {
   static constexpr std::string_view type = "PauseJob";
-  static constexpr auto fields() { return std::tuple{}; }
+  static constexpr auto fields() { return field_list(); }
 };
 struct ResumeJob {
   static constexpr std::string_view type = "ResumeJob";
-  static constexpr auto fields() { return std::tuple{}; }
+  static constexpr auto fields() { return field_list(); }
 };
 
 // The scheduler's: the next attempt belongs to this device of this worker.
@@ -143,8 +143,8 @@ struct PlaceJob {
   std::int64_t attempt = 0;
   std::string worker, incarnation, device;
   static constexpr auto fields() {
-    return std::tuple{field("attempt", &PlaceJob::attempt), field("worker", &PlaceJob::worker),
-                      field("incarnation", &PlaceJob::incarnation), field("device", &PlaceJob::device)};
+    return field_list(field("attempt", &PlaceJob::attempt), field("worker", &PlaceJob::worker),
+                      field("incarnation", &PlaceJob::incarnation), field("device", &PlaceJob::device));
   }
 };
 // The worker's reports. Each names its attempt, and one of an older attempt is refused.
@@ -153,15 +153,15 @@ struct BeginAttempt {
   std::int64_t attempt = 0;
   std::int64_t resumed_from_step = 0;
   static constexpr auto fields() {
-    return std::tuple{field("attempt", &BeginAttempt::attempt),
-                      field_or_default("resumed_from_step", &BeginAttempt::resumed_from_step)};
+    return field_list(field("attempt", &BeginAttempt::attempt),
+                      field_or_default("resumed_from_step", &BeginAttempt::resumed_from_step));
   }
 };
 struct RecordCheckpoint {
   static constexpr std::string_view type = "RecordCheckpoint";
   std::int64_t attempt = 0, step = 0;
   static constexpr auto fields() {
-    return std::tuple{field("attempt", &RecordCheckpoint::attempt), field("step", &RecordCheckpoint::step)};
+    return field_list(field("attempt", &RecordCheckpoint::attempt), field("step", &RecordCheckpoint::step));
   }
 };
 struct TrainingSummary {
@@ -169,12 +169,12 @@ struct TrainingSummary {
   double first_loss = 0, final_loss = 0, seconds = 0;
   std::optional<double> validation_loss;
   static constexpr auto fields() {
-    return std::tuple{field("steps", &TrainingSummary::steps),
+    return field_list(field("steps", &TrainingSummary::steps),
                       field("tokens", &TrainingSummary::tokens),
                       field("first_loss", &TrainingSummary::first_loss),
                       field("final_loss", &TrainingSummary::final_loss),
                       field("seconds", &TrainingSummary::seconds),
-                      field_or_default("validation_loss", &TrainingSummary::validation_loss)};
+                      field_or_default("validation_loss", &TrainingSummary::validation_loss));
   }
   bool operator==(const TrainingSummary&) const = default;
 };
@@ -184,8 +184,8 @@ struct CompleteAttempt {
   std::vector<File> files;  // the output, stored as blobs already
   TrainingSummary summary;
   static constexpr auto fields() {
-    return std::tuple{field("attempt", &CompleteAttempt::attempt), field("files", &CompleteAttempt::files),
-                      field("summary", &CompleteAttempt::summary)};
+    return field_list(field("attempt", &CompleteAttempt::attempt), field("files", &CompleteAttempt::files),
+                      field("summary", &CompleteAttempt::summary));
   }
 };
 // The process ended without a result; or the worker or its lease is gone (the lease watcher's).
@@ -196,8 +196,8 @@ struct FailAttempt {
   std::string reason;
   bool retryable = false;
   static constexpr auto fields() {
-    return std::tuple{field("attempt", &FailAttempt::attempt), field("outcome", &FailAttempt::outcome),
-                      field("reason", &FailAttempt::reason), field("retryable", &FailAttempt::retryable)};
+    return field_list(field("attempt", &FailAttempt::attempt), field("outcome", &FailAttempt::outcome),
+                      field("reason", &FailAttempt::reason), field("retryable", &FailAttempt::retryable));
   }
 };
 // The process is gone and its memory is free, as a cancel or a pause had asked.
@@ -205,7 +205,7 @@ struct ConfirmStopped {
   static constexpr std::string_view type = "ConfirmStopped";
   std::int64_t attempt = 0, step = 0;
   static constexpr auto fields() {
-    return std::tuple{field("attempt", &ConfirmStopped::attempt), field_or_default("step", &ConfirmStopped::step)};
+    return field_list(field("attempt", &ConfirmStopped::attempt), field_or_default("step", &ConfirmStopped::step));
   }
 };
 
@@ -218,7 +218,7 @@ struct JobSubmitted {
   JsonText config, preparation, details;
   std::optional<WishedDeployment> deploy;
   static constexpr auto fields() {
-    return std::tuple{field("model", &JobSubmitted::model),
+    return field_list(field("model", &JobSubmitted::model),
                       field("dataset", &JobSubmitted::dataset),
                       field("output", &JobSubmitted::output),
                       field("output_fileset", &JobSubmitted::output_fileset),
@@ -230,17 +230,17 @@ struct JobSubmitted {
                       field("config", &JobSubmitted::config),
                       field("preparation", &JobSubmitted::preparation),
                       field("details", &JobSubmitted::details),
-                      field("deploy", &JobSubmitted::deploy)};
+                      field("deploy", &JobSubmitted::deploy));
   }
 };
 struct JobDetailsSet {
   static constexpr EventType type{"JobDetailsSet", 1};
   JsonText details;
-  static constexpr auto fields() { return std::tuple{field("details", &JobDetailsSet::details)}; }
+  static constexpr auto fields() { return field_list(field("details", &JobDetailsSet::details)); }
 };
 struct JobDeleted {
   static constexpr EventType type{"JobDeleted", 1};
-  static constexpr auto fields() { return std::tuple{}; }
+  static constexpr auto fields() { return field_list(); }
 };
 struct JobQueued {
   static constexpr EventType type{"JobQueued", 1};
@@ -249,14 +249,14 @@ struct JobQueued {
   JsonText config;
   JobInputs inputs;
   static constexpr auto fields() {
-    return std::tuple{field("model", &JobQueued::model),
+    return field_list(field("model", &JobQueued::model),
                       field("dataset", &JobQueued::dataset),
                       field("output", &JobQueued::output),
                       field("method", &JobQueued::method),
                       field("description", &JobQueued::description),
                       field("priority", &JobQueued::priority),
                       field("config", &JobQueued::config),
-                      field("inputs", &JobQueued::inputs)};
+                      field("inputs", &JobQueued::inputs));
   }
 };
 struct JobPlaced {
@@ -264,28 +264,28 @@ struct JobPlaced {
   std::int64_t attempt = 0;
   std::string worker, incarnation, device;
   static constexpr auto fields() {
-    return std::tuple{field("attempt", &JobPlaced::attempt), field("worker", &JobPlaced::worker),
-                      field("incarnation", &JobPlaced::incarnation), field("device", &JobPlaced::device)};
+    return field_list(field("attempt", &JobPlaced::attempt), field("worker", &JobPlaced::worker),
+                      field("incarnation", &JobPlaced::incarnation), field("device", &JobPlaced::device));
   }
 };
 struct JobStarted {  // the first attempt's begin
   static constexpr EventType type{"JobStarted", 1};
   std::int64_t attempt = 0;
-  static constexpr auto fields() { return std::tuple{field("attempt", &JobStarted::attempt)}; }
+  static constexpr auto fields() { return field_list(field("attempt", &JobStarted::attempt)); }
 };
 struct JobAttemptStarted {  // a later attempt's begin
   static constexpr EventType type{"JobAttemptStarted", 1};
   std::int64_t attempt = 0, resumed_from_step = 0;
   static constexpr auto fields() {
-    return std::tuple{field("attempt", &JobAttemptStarted::attempt),
-                      field("resumed_from_step", &JobAttemptStarted::resumed_from_step)};
+    return field_list(field("attempt", &JobAttemptStarted::attempt),
+                      field("resumed_from_step", &JobAttemptStarted::resumed_from_step));
   }
 };
 struct JobCheckpointed {
   static constexpr EventType type{"JobCheckpointed", 1};
   std::int64_t attempt = 0, step = 0;
   static constexpr auto fields() {
-    return std::tuple{field("attempt", &JobCheckpointed::attempt), field("step", &JobCheckpointed::step)};
+    return field_list(field("attempt", &JobCheckpointed::attempt), field("step", &JobCheckpointed::step));
   }
 };
 struct JobAttemptEnded {  // without a result; the job is queued again
@@ -293,8 +293,8 @@ struct JobAttemptEnded {  // without a result; the job is queued again
   std::int64_t attempt = 0;
   std::string outcome, reason;
   static constexpr auto fields() {
-    return std::tuple{field("attempt", &JobAttemptEnded::attempt), field("outcome", &JobAttemptEnded::outcome),
-                      field("reason", &JobAttemptEnded::reason)};
+    return field_list(field("attempt", &JobAttemptEnded::attempt), field("outcome", &JobAttemptEnded::outcome),
+                      field("reason", &JobAttemptEnded::reason));
   }
 };
 struct JobStepFinished {  // "train", "upload", "create_entity"
@@ -302,26 +302,26 @@ struct JobStepFinished {  // "train", "upload", "create_entity"
   std::int64_t attempt = 0;
   std::string step;
   static constexpr auto fields() {
-    return std::tuple{field("attempt", &JobStepFinished::attempt), field("step", &JobStepFinished::step)};
+    return field_list(field("attempt", &JobStepFinished::attempt), field("step", &JobStepFinished::step));
   }
 };
 struct JobCancelRequested {
   static constexpr EventType type{"JobCancelRequested", 1};
   std::string reason;
-  static constexpr auto fields() { return std::tuple{field("reason", &JobCancelRequested::reason)}; }
+  static constexpr auto fields() { return field_list(field("reason", &JobCancelRequested::reason)); }
 };
 struct JobPauseRequested {
   static constexpr EventType type{"JobPauseRequested", 1};
-  static constexpr auto fields() { return std::tuple{}; }
+  static constexpr auto fields() { return field_list(); }
 };
 struct JobPaused {
   static constexpr EventType type{"JobPaused", 1};
   std::int64_t step = 0;  // the checkpoint that a resume starts from
-  static constexpr auto fields() { return std::tuple{field("step", &JobPaused::step)}; }
+  static constexpr auto fields() { return field_list(field("step", &JobPaused::step)); }
 };
 struct JobResumed {
   static constexpr EventType type{"JobResumed", 1};
-  static constexpr auto fields() { return std::tuple{}; }
+  static constexpr auto fields() { return field_list(); }
 };
 struct JobCompleted {
   static constexpr EventType type{"JobCompleted", 1};
@@ -329,9 +329,9 @@ struct JobCompleted {
   std::string output, output_kind, output_fileset;  // "ws/name", "adapter" or "model", "ws/name"
   TrainingSummary summary;
   static constexpr auto fields() {
-    return std::tuple{field("attempt", &JobCompleted::attempt), field("output", &JobCompleted::output),
+    return field_list(field("attempt", &JobCompleted::attempt), field("output", &JobCompleted::output),
                       field("output_kind", &JobCompleted::output_kind),
-                      field("output_fileset", &JobCompleted::output_fileset), field("summary", &JobCompleted::summary)};
+                      field("output_fileset", &JobCompleted::output_fileset), field("summary", &JobCompleted::summary));
   }
 };
 struct JobFailed {
@@ -339,14 +339,14 @@ struct JobFailed {
   std::int64_t attempt = 0;
   std::string outcome, reason;
   static constexpr auto fields() {
-    return std::tuple{field("attempt", &JobFailed::attempt), field("outcome", &JobFailed::outcome),
-                      field("reason", &JobFailed::reason)};
+    return field_list(field("attempt", &JobFailed::attempt), field("outcome", &JobFailed::outcome),
+                      field("reason", &JobFailed::reason));
   }
 };
 struct JobCancelled {
   static constexpr EventType type{"JobCancelled", 1};
   std::string reason;
-  static constexpr auto fields() { return std::tuple{field("reason", &JobCancelled::reason)}; }
+  static constexpr auto fields() { return field_list(field("reason", &JobCancelled::reason)); }
 };
 
 }  // namespace luthier::events

@@ -59,15 +59,23 @@ TEST_CASE("an output is free when the job starts, and claimed until the job ends
   story.when("second", story.start_job("capitals")).then({"JobQueued"});
 }
 
-TEST_CASE("an adapter is made where its model lives") {
+TEST_CASE("an adapter is made in its job's workspace, wherever its model lives") {
   Story story = a_workshop();
   story.given_in("system", "lab", CreateWorkspace{});
   auto start = story.start_job("capitals");
   start.model = "default/smol";
   start.dataset = "default/rows";
-  story.when_in("lab", "tune", start).then_refused(ErrorCode::invalid, "data.model");
-  start.config.text = R"({"method":"full"})";
-  story.when_in("lab", "tune", start).then({"JobQueued"});
+  story.given_in("lab", "tune", start).then({"JobQueued"});
+  story.when("smol", CreateAdapter{"lab/capitals", "rows", "", true, LoraShape{8, 16}}).then_refused(ErrorCode::conflict, "data.adapter");
+  story.when("smol", CreateAdapter{"capitals", "rows", "", true, LoraShape{8, 16}}).then({"AdapterCreated"});
+  story.given_in("lab", "tune", place_job(1));
+  story.given_in("lab", "tune", BeginAttempt{1, 0});
+  const auto made = story.given_in("lab", "tune", Story::complete(1));
+  CHECK(made.facts().back().workspace == "lab");
+  const auto& adapter = story.model("smol").adapters.at("lab/capitals");
+  CHECK(adapter.workspace == "lab");
+  CHECK(adapter.fileset == "lab/capitals");
+  CHECK(story.world.adapter_models.at({"lab", "capitals"}) == "default/smol");
 }
 
 TEST_CASE("a job is placed on a free device of a worker that is there") {
@@ -379,6 +387,20 @@ TEST_CASE("the files of a result go into the fileset that was promised") {
   submit.output_fileset = "capitals-0123456789ab";
   trained(story, "tune", submit);
   CHECK(story.model("smol").adapters.at("capitals").fileset == "default/capitals-0123456789ab");
+}
+
+TEST_CASE("a result that is to be served is served by the latest version of its config") {
+  Story story = a_workshop();
+  const auto served_with = [&](const std::string& output, const std::string& config) {
+    auto submit = submit_job(output, "full");
+    submit.deploy = WishedDeployment{"serve-" + output, config, {R"({"versions":[{"entity_version":1}]})"}, true};
+    trained(story, "tune-" + output, submit, "full");
+    return story.deployment("serve-" + output).details.text;
+  };
+  CHECK(served_with("first", "small") == R"({"config":"small","config_version":1})");
+  CHECK(story.world.records.contains({"default", "deployment_config::small"}));
+  story.given("deployment_config::small", UpdateRecord{{}, {}, JsonText{R"({"versions":[{"entity_version":1},{"entity_version":3}]})"}, {}});
+  CHECK(served_with("second", "small") == R"({"config":"small","config_version":3})");
 }
 
 TEST_CASE("a submitted job gives an adapter that is there new files, and enables it") {

@@ -14,9 +14,9 @@ constexpr json::Bounds config_bounds{.bytes_max = 256 * 1024, .depth_max = 32};
 // its acceptance may not.
 enum class Taken { is_refused, is_replaced };
 
-Result<void> check_adapter_name(const World& world, const std::string& output, const ModelState& model, Taken taken, const Limits& limits) {
-  if (taken == Taken::is_replaced && model.adapters.contains(output)) return {};
-  return check_new_adapter(world, model, output, "data.output", limits);
+Result<void> check_adapter_name(const World& world, const std::string& reference, const ModelState& model, Taken taken, const Limits& limits) {
+  if (taken == Taken::is_replaced && model.adapters.contains(reference)) return {};
+  return check_new_adapter(world, model, reference, "data.output", limits);
 }
 
 Result<void> check_model_name(const World& world, const std::string& workspace, const std::string& output, const ModelState& base, Taken taken,
@@ -30,13 +30,11 @@ Result<void> check_model_name(const World& world, const std::string& workspace, 
   return {};
 }
 
-// An adapter lives with its model; a full model lives with its job.
+// What a job makes lives in the job's workspace, an adapter too: its model may be one that many workspaces share.
 Result<void> check_output(const World& world, const Request& request, const std::string& output, const std::string& method,
                           const ModelState& model, Taken taken, const Limits& limits) {
   const std::string& workspace = request.key.workspace;
-  if (method == "lora" && model.workspace != workspace)
-    return invalid("data.model: an adapter is made in the workspace of its model; start the job in " + model.workspace, "data.model");
-  if (auto ok = method == "lora" ? check_adapter_name(world, output, model, taken, limits)
+  if (auto ok = method == "lora" ? check_adapter_name(world, short_reference({workspace, output}, model.workspace), model, taken, limits)
                                  : check_model_name(world, workspace, output, model, taken, limits);
       !ok)
     return ok;

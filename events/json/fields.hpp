@@ -5,7 +5,6 @@
 #include <cmath>
 #include <optional>
 #include <string>
-#include <tuple>
 #include <type_traits>
 #include <vector>
 
@@ -56,7 +55,7 @@ Result<void> read(const Value& value, std::vector<T>& into, const Path& path) {
 template <Declared T>
 Result<void> read(const Value& value, T& into, const Path& path) {
   if (auto ok = expect_object(value, path); !ok) return ok;
-  return std::apply(
+  return T::fields()(
       [&](const auto&... fields) -> Result<void> {
         Result<void> ok = refuse_others(*value.object(), {fields.name...}, path);
         [[maybe_unused]] const auto read_field = [&](const auto& field) {
@@ -69,8 +68,7 @@ Result<void> read(const Value& value, T& into, const Path& path) {
         };
         (void)(static_cast<bool>(ok) && ... && read_field(fields));
         return ok;
-      },
-      T::fields());
+      });
 }
 
 void append(std::string& out, const JsonText& embedded);  // asserts that it is JSON
@@ -116,7 +114,7 @@ void append(std::string& out, const T& value) {
     append_name(out, field.name, first);
     append(out, member);
   };
-  std::apply([&](const auto&... fields) { (append_field(fields), ...); }, T::fields());
+  T::fields()([&](const auto&... fields) { (append_field(fields), ...); });
   out += '}';
 }
 

@@ -14,6 +14,14 @@ Result<std::string> base_reference(const World& world, const CreateModel& create
   return reference_to(**base);
 }
 
+// Files may still be on their way from elsewhere: then the model is described once they are here.
+bool awaits_files(const FilesetState& fileset) {
+  const auto details = json::parse(fileset.details.text);
+  const auto* import = details ? details->find("import") : nullptr;
+  const auto* state = import ? import->find("state") : nullptr;
+  return state && state->text() && (*state->text() == "listed" || *state->text() == "importing");
+}
+
 }  // namespace
 
 std::string user_of_model(const World& world, const std::string& model_id) {
@@ -55,7 +63,8 @@ Decision decide(const World& world, const Request& request, const UpdateModel& u
   ModelUpdated updated{model.fileset, model.fileset_id, update.description.value_or(model.description)};
   if (auto ok = check_description(updated.description, limits); !ok) return ok.error();
   if (update.fileset) {
-    const auto fileset = filled_fileset(world, *update.fileset, model.workspace, "data.fileset");
+    auto fileset = existing_fileset(world, *update.fileset, model.workspace, "data.fileset");
+    if (fileset && !awaits_files(**fileset)) fileset = filled_fileset(world, *update.fileset, model.workspace, "data.fileset");
     if (!fileset) return fileset.error();
     updated.fileset = reference_to(**fileset);
     updated.fileset_id = (*fileset)->id;

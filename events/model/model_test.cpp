@@ -56,6 +56,16 @@ TEST_CASE("another fileset clears the spec, and waits until nobody serves or tra
   CHECK(story.model("smol").spec_fileset_version == 0);
 }
 
+TEST_CASE("a model moves to an empty fileset only where the files are still to come") {
+  Story story = a_workshop();
+  story.given("empty", CreateFileset{});
+  story.when("smol", UpdateModel{"empty", {}}).then_refused(ErrorCode::invalid, "data.fileset");
+  story.given("empty", UpdateFileset{{}, {}, JsonText{R"({"import":{"state":"importing"}})"}});
+  story.when("smol", UpdateModel{"empty", {}}).then({"ModelUpdated"});
+  story.given("empty", UpdateFileset{{}, {}, JsonText{R"({"import":{"state":"failed"}})"}});
+  story.when("smol", UpdateModel{"empty", {}}).then_refused(ErrorCode::invalid, "data.fileset");
+}
+
 TEST_CASE("a model in use is not deleted; its adapters go with it") {
   Story story = a_running_job();
   story.when("smol", DeleteModel{}).then_refused(ErrorCode::conflict, "name");

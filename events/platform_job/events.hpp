@@ -18,12 +18,12 @@ struct CreatePlatformJob {
   JsonText platform_spec;  // an object: {"steps": [{"name", …}, …]}, with all defaults filled in
   JsonText details = {};   // an object or null: what its users keep with it
   static constexpr auto fields() {
-    return std::tuple{field_or_default("source", &CreatePlatformJob::source),
+    return field_list(field_or_default("source", &CreatePlatformJob::source),
                       field_or_default("description", &CreatePlatformJob::description),
                       field_or_default("project", &CreatePlatformJob::project),
                       field("spec", &CreatePlatformJob::spec),
                       field("platform_spec", &CreatePlatformJob::platform_spec),
-                      field_or_default("details", &CreatePlatformJob::details)};
+                      field_or_default("details", &CreatePlatformJob::details));
   }
 };
 struct SetStepStatus {
@@ -32,9 +32,9 @@ struct SetStepStatus {
   std::optional<JsonText> status_details = {};  // an object, merged into the step's key by key
   std::optional<JsonText> error_details = {};   // an object
   static constexpr auto fields() {
-    return std::tuple{field("step", &SetStepStatus::step), field("status", &SetStepStatus::status),
+    return field_list(field("step", &SetStepStatus::step), field("status", &SetStepStatus::status),
                       field_or_default("status_details", &SetStepStatus::status_details),
-                      field_or_default("error_details", &SetStepStatus::error_details)};
+                      field_or_default("error_details", &SetStepStatus::error_details));
   }
 };
 // A task is made, or changed. What its details say is told of the job as well.
@@ -46,40 +46,40 @@ struct PutTask {
   std::optional<JsonText> error_details = {};   // an object
   std::optional<std::string> error_stack = {};
   static constexpr auto fields() {
-    return std::tuple{field("step", &PutTask::step), field("task", &PutTask::task), field_or_default("status", &PutTask::status),
+    return field_list(field("step", &PutTask::step), field("task", &PutTask::task), field_or_default("status", &PutTask::status),
                       field_or_default("status_details", &PutTask::status_details),
-                      field_or_default("error_details", &PutTask::error_details), field_or_default("error_stack", &PutTask::error_stack)};
+                      field_or_default("error_details", &PutTask::error_details), field_or_default("error_stack", &PutTask::error_stack));
   }
 };
 struct MergeJobDetails {
   static constexpr std::string_view type = "MergeJobDetails";
   JsonText status_details;  // an object, merged into the job's key by key
-  static constexpr auto fields() { return std::tuple{field("status_details", &MergeJobDetails::status_details)}; }
+  static constexpr auto fields() { return field_list(field("status_details", &MergeJobDetails::status_details)); }
 };
 struct CancelPlatformJob {
   static constexpr std::string_view type = "CancelPlatformJob";
-  static constexpr auto fields() { return std::tuple{}; }
+  static constexpr auto fields() { return field_list(); }
 };
 struct PausePlatformJob {
   static constexpr std::string_view type = "PausePlatformJob";
-  static constexpr auto fields() { return std::tuple{}; }
+  static constexpr auto fields() { return field_list(); }
 };
 struct ResumePlatformJob {
   static constexpr std::string_view type = "ResumePlatformJob";
-  static constexpr auto fields() { return std::tuple{}; }
+  static constexpr auto fields() { return field_list(); }
 };
 struct PutJobResult {
   static constexpr std::string_view type = "PutJobResult";
   std::string result, artifact_url;
   std::string artifact_storage_type = "fileset";
   static constexpr auto fields() {
-    return std::tuple{field("result", &PutJobResult::result), field("artifact_url", &PutJobResult::artifact_url),
-                      field_or_default("artifact_storage_type", &PutJobResult::artifact_storage_type)};
+    return field_list(field("result", &PutJobResult::result), field("artifact_url", &PutJobResult::artifact_url),
+                      field_or_default("artifact_storage_type", &PutJobResult::artifact_storage_type));
   }
 };
 struct DeletePlatformJob {  // in any status, with its fileset
   static constexpr std::string_view type = "DeletePlatformJob";
-  static constexpr auto fields() { return std::tuple{}; }
+  static constexpr auto fields() { return field_list(); }
 };
 
 struct PlatformJobCreated {
@@ -89,20 +89,20 @@ struct PlatformJobCreated {
   JsonText spec, platform_spec, details;
   std::string fileset_id;  // of the fileset that was made with it; empty: none
   static constexpr auto fields() {
-    return std::tuple{field("source", &PlatformJobCreated::source),
+    return field_list(field("source", &PlatformJobCreated::source),
                       field("description", &PlatformJobCreated::description),
                       field("project", &PlatformJobCreated::project),
                       field("steps", &PlatformJobCreated::steps),
                       field("spec", &PlatformJobCreated::spec),
                       field("platform_spec", &PlatformJobCreated::platform_spec),
                       field("details", &PlatformJobCreated::details),
-                      field("fileset_id", &PlatformJobCreated::fileset_id)};
+                      field("fileset_id", &PlatformJobCreated::fileset_id));
   }
 };
 struct PlatformStepCreated {  // the first with its job, each other when the one before it has completed
   static constexpr EventType type{"PlatformStepCreated", 1};
   std::string step;
-  static constexpr auto fields() { return std::tuple{field("step", &PlatformStepCreated::step)}; }
+  static constexpr auto fields() { return field_list(field("step", &PlatformStepCreated::step)); }
 };
 struct PlatformStepStatusSet {
   static constexpr EventType type{"PlatformStepStatusSet", 1};
@@ -110,9 +110,9 @@ struct PlatformStepStatusSet {
   std::optional<JsonText> status_details;  // what was merged
   std::optional<JsonText> error_details;   // what replaces the old
   static constexpr auto fields() {
-    return std::tuple{field("step", &PlatformStepStatusSet::step), field("status", &PlatformStepStatusSet::status),
+    return field_list(field("step", &PlatformStepStatusSet::step), field("status", &PlatformStepStatusSet::status),
                       field("status_details", &PlatformStepStatusSet::status_details),
-                      field("error_details", &PlatformStepStatusSet::error_details)};
+                      field("error_details", &PlatformStepStatusSet::error_details));
   }
 };
 struct PlatformJobStatusSet {
@@ -120,7 +120,7 @@ struct PlatformJobStatusSet {
   std::string status;
   std::optional<JsonText> error_details;
   static constexpr auto fields() {
-    return std::tuple{field("status", &PlatformJobStatusSet::status), field("error_details", &PlatformJobStatusSet::error_details)};
+    return field_list(field("status", &PlatformJobStatusSet::status), field("error_details", &PlatformJobStatusSet::error_details));
   }
 };
 struct PlatformTaskPut {
@@ -130,27 +130,27 @@ struct PlatformTaskPut {
   std::optional<JsonText> error_details;
   std::optional<std::string> error_stack;
   static constexpr auto fields() {
-    return std::tuple{field("step", &PlatformTaskPut::step), field("task", &PlatformTaskPut::task), field("status", &PlatformTaskPut::status),
+    return field_list(field("step", &PlatformTaskPut::step), field("task", &PlatformTaskPut::task), field("status", &PlatformTaskPut::status),
                       field("status_details", &PlatformTaskPut::status_details),
-                      field("error_details", &PlatformTaskPut::error_details), field("error_stack", &PlatformTaskPut::error_stack)};
+                      field("error_details", &PlatformTaskPut::error_details), field("error_stack", &PlatformTaskPut::error_stack));
   }
 };
 struct PlatformJobDetailsMerged {
   static constexpr EventType type{"PlatformJobDetailsMerged", 1};
   JsonText status_details;
-  static constexpr auto fields() { return std::tuple{field("status_details", &PlatformJobDetailsMerged::status_details)}; }
+  static constexpr auto fields() { return field_list(field("status_details", &PlatformJobDetailsMerged::status_details)); }
 };
 struct PlatformJobResultPut {
   static constexpr EventType type{"PlatformJobResultPut", 1};
   std::string result, artifact_url, artifact_storage_type;
   static constexpr auto fields() {
-    return std::tuple{field("result", &PlatformJobResultPut::result), field("artifact_url", &PlatformJobResultPut::artifact_url),
-                      field("artifact_storage_type", &PlatformJobResultPut::artifact_storage_type)};
+    return field_list(field("result", &PlatformJobResultPut::result), field("artifact_url", &PlatformJobResultPut::artifact_url),
+                      field("artifact_storage_type", &PlatformJobResultPut::artifact_storage_type));
   }
 };
 struct PlatformJobDeleted {
   static constexpr EventType type{"PlatformJobDeleted", 1};
-  static constexpr auto fields() { return std::tuple{}; }
+  static constexpr auto fields() { return field_list(); }
 };
 
 }  // namespace luthier::events

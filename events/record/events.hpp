@@ -17,7 +17,7 @@ struct CreateRecord {
   std::string project;
   JsonText data;  // an object
   static constexpr auto fields() {
-    return std::tuple{field_or_default("project", &CreateRecord::project), field("data", &CreateRecord::data)};
+    return field_list(field_or_default("project", &CreateRecord::project), field("data", &CreateRecord::data));
   }
 };
 struct UpdateRecord {
@@ -27,13 +27,13 @@ struct UpdateRecord {
   std::optional<JsonText> data;   // replaces the data as a whole
   std::optional<JsonText> patch;  // or: a merge patch (RFC 7396) of it
   static constexpr auto fields() {
-    return std::tuple{field_or_default("rename", &UpdateRecord::rename), field_or_default("project", &UpdateRecord::project),
-                      field_or_default("data", &UpdateRecord::data), field_or_default("patch", &UpdateRecord::patch)};
+    return field_list(field_or_default("rename", &UpdateRecord::rename), field_or_default("project", &UpdateRecord::project),
+                      field_or_default("data", &UpdateRecord::data), field_or_default("patch", &UpdateRecord::patch));
   }
 };
 struct DeleteRecord {  // and the records below it
   static constexpr std::string_view type = "DeleteRecord";
-  static constexpr auto fields() { return std::tuple{}; }
+  static constexpr auto fields() { return field_list(); }
 };
 
 struct RecordCreated {
@@ -41,7 +41,7 @@ struct RecordCreated {
   std::string project;
   JsonText data;
   static constexpr auto fields() {
-    return std::tuple{field("project", &RecordCreated::project), field("data", &RecordCreated::data)};
+    return field_list(field("project", &RecordCreated::project), field("data", &RecordCreated::data));
   }
 };
 struct RecordUpdated {
@@ -49,18 +49,18 @@ struct RecordUpdated {
   std::string project;
   JsonText data;
   static constexpr auto fields() {
-    return std::tuple{field("project", &RecordUpdated::project), field("data", &RecordUpdated::data)};
+    return field_list(field("project", &RecordUpdated::project), field("data", &RecordUpdated::data));
   }
 };
 // The stream goes on under the new key; this event is still under the old one.
 struct RecordRenamed {
   static constexpr EventType type{"RecordRenamed", 1};
   std::string to;  // a key
-  static constexpr auto fields() { return std::tuple{field("to", &RecordRenamed::to)}; }
+  static constexpr auto fields() { return field_list(field("to", &RecordRenamed::to)); }
 };
 struct RecordDeleted {
   static constexpr EventType type{"RecordDeleted", 1};
-  static constexpr auto fields() { return std::tuple{}; }
+  static constexpr auto fields() { return field_list(); }
 };
 
 }  // namespace luthier::events

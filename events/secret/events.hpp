@@ -12,7 +12,7 @@ namespace luthier::events {
 // What is encrypted, and the name of the key that opens it. Base64.
 struct SealedValue {
   std::string key_id, cipher;
-  static constexpr auto fields() { return std::tuple{field("key_id", &SealedValue::key_id), field("cipher", &SealedValue::cipher)}; }
+  static constexpr auto fields() { return field_list(field("key_id", &SealedValue::key_id), field("cipher", &SealedValue::cipher)); }
   bool operator==(const SealedValue&) const = default;
 };
 
@@ -23,8 +23,8 @@ struct CreateSecret {
   std::string box;
   std::optional<SealedValue> sealed;  // from the check; a client's own is refused
   static constexpr auto fields() {
-    return std::tuple{field_or_default("description", &CreateSecret::description), field_or_default("box", &CreateSecret::box),
-                      field_or_default("sealed", &CreateSecret::sealed)};
+    return field_list(field_or_default("description", &CreateSecret::description), field_or_default("box", &CreateSecret::box),
+                      field_or_default("sealed", &CreateSecret::sealed));
   }
 };
 struct UpdateSecret {
@@ -33,13 +33,13 @@ struct UpdateSecret {
   std::optional<std::string> box;
   std::optional<SealedValue> sealed;
   static constexpr auto fields() {
-    return std::tuple{field_or_default("description", &UpdateSecret::description), field_or_default("box", &UpdateSecret::box),
-                      field_or_default("sealed", &UpdateSecret::sealed)};
+    return field_list(field_or_default("description", &UpdateSecret::description), field_or_default("box", &UpdateSecret::box),
+                      field_or_default("sealed", &UpdateSecret::sealed));
   }
 };
 struct DeleteSecret {
   static constexpr std::string_view type = "DeleteSecret";
-  static constexpr auto fields() { return std::tuple{}; }
+  static constexpr auto fields() { return field_list(); }
 };
 
 struct SecretCreated {
@@ -47,7 +47,7 @@ struct SecretCreated {
   std::optional<std::string> description;
   SealedValue sealed;
   static constexpr auto fields() {
-    return std::tuple{field("description", &SecretCreated::description), field("sealed", &SecretCreated::sealed)};
+    return field_list(field("description", &SecretCreated::description), field("sealed", &SecretCreated::sealed));
   }
 };
 struct SecretUpdated {
@@ -55,12 +55,12 @@ struct SecretUpdated {
   std::optional<std::string> description;
   SealedValue sealed;
   static constexpr auto fields() {
-    return std::tuple{field("description", &SecretUpdated::description), field("sealed", &SecretUpdated::sealed)};
+    return field_list(field("description", &SecretUpdated::description), field("sealed", &SecretUpdated::sealed));
   }
 };
 struct SecretDeleted {
   static constexpr EventType type{"SecretDeleted", 1};
-  static constexpr auto fields() { return std::tuple{}; }
+  static constexpr auto fields() { return field_list(); }
 };
 
 }  // namespace luthier::events

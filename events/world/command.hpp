@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 
 #include "events/base/ids.hpp"
@@ -18,7 +19,7 @@
 
 namespace luthier::events {
 
-using Command = std::variant<
+using AnyCommand = std::variant<
     CreateWorkspace, UpdateWorkspace, DeleteWorkspace, SetMember, RemoveMember,
     CreateFileset, UpdateFileset, PutFile, DeleteFile, DeleteFileset,
     CreateModel, UpdateModel, FillModelSpec, DeleteModel,
@@ -32,7 +33,7 @@ using Command = std::variant<
     CreatePlatformJob, SetStepStatus, PutTask, MergeJobDetails, CancelPlatformJob, PausePlatformJob, ResumePlatformJob, PutJobResult, DeletePlatformJob,
     RegisterWorker, DrainWorker, LoseWorker>;
 
-using Event = std::variant<
+using AnyEvent = std::variant<
     WorkspaceCreated, WorkspaceUpdated, MemberSet, MemberRemoved, WorkspaceDeleteRequested, WorkspaceDeleted,
     FilesetCreated, FilesetUpdated, FilesetDetailsSet, FilePut, FileDeleted, FilesetDeleted,
     ModelCreated, ModelUpdated, ModelDetailsSet, ModelSpecFilled, ModelSpecFailed, ModelDeleted,
@@ -47,6 +48,30 @@ using Event = std::variant<
     PlatformJobCreated, PlatformStepCreated, PlatformStepStatusSet, PlatformJobStatusSet, PlatformTaskPut, PlatformJobDetailsMerged,
     PlatformJobResultPut, PlatformJobDeleted,
     WorkerJoined, WorkerDraining, WorkerLost>;
+
+// The variant, with what it does as a value (copy, move, destruction: tables over all alternatives) compiled once, in command.cpp.
+// Instantiated by every file that passes a fact on, these tables took half of the time of a build.
+template <class Variant>
+struct Compiled : Variant {
+  using Alternatives = Variant;
+  Compiled();
+  Compiled(const Compiled&);
+  Compiled(Compiled&&) noexcept;
+  Compiled& operator=(const Compiled&);
+  Compiled& operator=(Compiled&&) noexcept;
+  ~Compiled();
+  template <class Alternative>
+    requires requires(const Variant& variant) { std::get_if<Alternative>(&variant); }
+  Compiled(Alternative alternative) : Variant(std::in_place_type<Alternative>, std::move(alternative)) {}
+};
+extern template struct Compiled<AnyCommand>;
+extern template struct Compiled<AnyEvent>;
+struct Command : Compiled<AnyCommand> {
+  using Compiled::Compiled;
+};
+struct Event : Compiled<AnyEvent> {
+  using Compiled::Compiled;
+};
 
 // A command with its envelope: {id, type, workspace, name, expected_version?, principal?, traceparent?, data}.
 struct Request {

@@ -1,9 +1,10 @@
 #include "gpu/serve/embedder.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <numeric>
 #include <string>
+
+#include "gpu/serve/mean_pool.hpp"
 
 namespace luthier::serve {
 namespace {
@@ -40,20 +41,16 @@ Result<std::vector<float>> Embedder::embed(std::string_view text) {
   std::vector<BlockId> blocks(static_cast<std::size_t>(blocks_for(length)));
   std::iota(blocks.begin(), blocks.end(), 0);
 
-  std::vector<double> sum(static_cast<std::size_t>(network_->decoder().hidden_size));
+  MeanPool pool;
   for (std::int64_t begin = 0; begin < length; begin += rows_max) {
     const auto count = std::min(rows_max, length - begin);
     const BatchItem item{std::span(*ids).subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(count)), begin, length,
                          blocks, nullptr, false};
     network_->forward(std::span(&item, 1), *cache);
     network_->finish_hidden();
-    for (std::int64_t row = 0; row < count; ++row)
-      std::ranges::transform(sum, network_->hidden(row), sum.begin(), std::plus<>());
+    for (std::int64_t row = 0; row < count; ++row) pool.add(network_->hidden(row));
   }
-  const double norm = std::sqrt(std::inner_product(sum.begin(), sum.end(), sum.begin(), 0.0));
-  std::vector<float> out;
-  for (const double value : sum) out.push_back(norm > 0 ? static_cast<float>(value / norm) : 0.0F);
-  return out;
+  return pool.vector();
 }
 
 }  // namespace luthier::serve

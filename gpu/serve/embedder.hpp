@@ -1,4 +1,4 @@
-// Texts to vectors: the mean over all tokens of the last hidden states, L2-normalised.
+// Texts to vectors (mean_pool.hpp), without a server.
 #pragma once
 
 #include <cstdint>

@@ -35,6 +35,7 @@ struct Engine::Parts {
   bool wait_for_work(bool& cancel_all);
   void step();
   std::vector<std::int32_t> sample_all(const std::vector<StepItem>& items, std::vector<std::vector<TokenLogprob>>& tops);
+  void pool_hidden(const std::vector<StepItem>& items);
   void publish_load();
 };
 
@@ -184,16 +185,22 @@ void Engine::Parts::step() {
   for (const auto& item : items) {
     const auto& sequence = *item.sequence;
     batch.push_back({sequence.tokens().subspan(static_cast<std::size_t>(sequence.computed), static_cast<std::size_t>(item.count)),
-                     sequence.computed, sequence.length(), sequence.blocks, sequence.request().adapter.get(), item.is_complete});
+                     sequence.computed, sequence.length(), sequence.blocks, sequence.request().adapter.get(), item.is_complete && !sequence.request().is_embedding});
   }
   network->forward(batch, cache);
   std::vector<std::vector<TokenLogprob>> tops(items.size());
   const auto tokens = sample_all(items, tops);
+  pool_hidden(items);
   std::vector<Sequence*> ended;
   for (std::size_t i = 0; i < items.size(); ++i) {
     Sequence& sequence = *items[i].sequence;
     sequence.computed += items[i].count;
     if (!items[i].is_complete) continue;
+    if (sequence.request().is_embedding) {
+      sequence.generation().add_embedding(sequence.pool.vector());
+      ended.push_back(&sequence);
+      continue;
+    }
     const bool is_eos = std::ranges::find(eos, tokens[i]) != eos.end();
     auto added = sequence.add({tokens[i], std::move(tops[i])}, is_eos);
     sequence.generation().add(std::move(added.text), std::move(added.tokens), sequence.generated(), added.finish);
@@ -202,14 +209,26 @@ void Engine::Parts::step() {
   scheduler->remove_if([&](Sequence& sequence) { return std::ranges::find(ended, &sequence) != ended.end(); });
 }
 
+// The hidden states of this pass, to those who asked for them.
+void Engine::Parts::pool_hidden(const std::vector<StepItem>& items) {
+  if (std::ranges::none_of(items, [](const StepItem& item) { return item.sequence->request().is_embedding; })) return;
+  network->finish_hidden();
+  std::int64_t row = 0;
+  for (const auto& item : items) {
+    if (item.sequence->request().is_embedding)
+      for (std::int64_t i = 0; i < item.count; ++i) item.sequence->pool.add(network->hidden(row + i));
+    row += item.count;
+  }
+}
+
 std::vector<std::int32_t> Engine::Parts::sample_all(const std::vector<StepItem>& items,
                                                     std::vector<std::vector<TokenLogprob>>& tops) {
   std::vector<std::int32_t> tokens(items.size(), -1);
   team->run([&](Worker& worker) {
     worker.each(static_cast<std::int64_t>(items.size()), [&](std::int64_t at) {
       const auto i = static_cast<std::size_t>(at);
-      if (!items[i].is_complete) return;
       const auto& sequence = *items[i].sequence;
+      if (!items[i].is_complete || sequence.request().is_embedding) return;
       const auto& request = sequence.request();
       std::vector<float> own;
       auto logits = network->logits(i);

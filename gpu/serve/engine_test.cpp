@@ -223,6 +223,24 @@ TEST_CASE("adapters come and go under load, and every answer is that of one vers
   CHECK(loads > 2);
 }
 
+TEST_CASE("an embedding is the same bit for bit beside other requests, cut into pieces, and computed again") {
+  const auto embed = [](Engine& engine, std::size_t length) {
+    auto wish = request(prompt_of(length, 3), 0);
+    wish.is_embedding = true;
+    return submit(engine, std::move(wish));
+  };
+  auto alone = start();
+  const auto expected = embed(*alone, 200)->wait_all().embedding;
+  REQUIRE(expected.size() == static_cast<std::size_t>(alone->decoder().hidden_size));
+  auto busy = start({.kv_memory_bytes = 30 * block_bytes, .step_tokens_max = 16});  // too little for all: some are computed again
+  std::vector<std::shared_ptr<Generation>> others;
+  for (int i = 0; i < 4; ++i) others.push_back(submit(*busy, request(prompt_of(60, i), 100)));
+  const auto first = embed(*busy, 200), second = embed(*busy, 200);
+  CHECK(first->wait_all().embedding == expected);
+  CHECK(second->wait_all().embedding == expected);
+  for (auto& other : others) CHECK(other->wait_all().tokens.size() == 100);
+}
+
 TEST_CASE("a full queue refuses, all of a caller's requests or none") {
   auto engine = start({.requests_running_max = 1, .requests_waiting_max = 2});
   const auto long_one = submit(*engine, request(prompt_of(5, 1), 400));

@@ -55,4 +55,14 @@ void Generation::add(std::string text, std::vector<GeneratedToken> tokens, std::
   changed_.notify_all();
 }
 
+void Generation::add_embedding(std::vector<float> embedding) {
+  {
+    const std::lock_guard lock(mutex_);
+    news_.embedding = std::move(embedding);
+    news_.finish = FinishReason::stop;
+    has_news_ = true;
+  }
+  changed_.notify_all();
+}
+
 }  // namespace luthier::serve

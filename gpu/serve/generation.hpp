@@ -24,6 +24,7 @@ struct GenerationRequest {
   std::vector<std::string> stops;
   bool ignore_eos = false;
   std::int64_t logprobs_top = -1;  // -1: none; n: of the token itself and of the n likeliest
+  bool is_embedding = false;       // nothing is generated: the prompt's embedding (mean_pool.hpp) is all that is asked for
 };
 
 enum class FinishReason { stop, length, cancelled };
@@ -38,6 +39,7 @@ struct Piece {
   std::string text;                     // whole UTF-8 characters, never a part of a stop string
   std::vector<GeneratedToken> tokens;   // all generated since the last piece, without the end token
   std::optional<FinishReason> finish;   // the last piece has it
+  std::vector<float> embedding;         // of a request for one, with the last piece
 };
 
 // Filled by the engine's thread, emptied by one caller. Dropping the last copy is not enough to end the work: cancel().
@@ -56,6 +58,7 @@ class Generation {
   friend class Engine;
   void add(std::string text, std::vector<GeneratedToken> tokens, std::int64_t completion_tokens,
            std::optional<FinishReason> finish);
+  void add_embedding(std::vector<float> embedding);
   bool cancelled() const;
 
   mutable std::mutex mutex_;

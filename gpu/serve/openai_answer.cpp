@@ -1,5 +1,8 @@
 #include "gpu/serve/openai_answer.hpp"
 
+#include <openssl/evp.h>
+
+#include <bit>
 #include <chrono>
 #include <nlohmann/json.hpp>
 #include <random>
@@ -18,6 +21,16 @@ std::string random_hex(std::size_t digits) {
 
 std::string token_text(std::int32_t id, const text::Tokenizer& tokenizer) {
   return tokenizer.decode(std::span(&id, 1), false);
+}
+
+// Of the values as they lie in memory: float32, little-endian on every processor that this runs on.
+std::string base64(const std::vector<float>& values) {
+  static_assert(std::endian::native == std::endian::little);
+  const auto bytes = values.size() * sizeof(float);
+  std::string out(4 * ((bytes + 2) / 3) + 1, '\0');  // with the zero that the function writes
+  out.resize(static_cast<std::size_t>(EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()),
+                                                      reinterpret_cast<const unsigned char*>(values.data()), static_cast<int>(bytes))));
+  return out;
 }
 
 ordered_json bytes_of(const std::string& text) {
@@ -100,6 +113,19 @@ std::string dump(const ordered_json& value) { return value.dump(-1, ' ', false, 
 AnswerFrame make_frame(bool is_chat, std::string model) {
   const auto now = std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch());
   return {is_chat, (is_chat ? "chatcmpl-" : "cmpl-") + random_hex(24), std::move(model), now.count()};
+}
+
+std::string embeddings_body(const std::string& model, const std::vector<std::vector<float>>& embeddings, std::int64_t prompt_tokens,
+                            bool is_base64) {
+  ordered_json data = ordered_json::array();
+  for (const auto& embedding : embeddings) {
+    ordered_json entry{{"object", "embedding"}, {"index", data.size()}, {"embedding", nullptr}};
+    if (is_base64) entry["embedding"] = base64(embedding);
+    else entry["embedding"] = embedding;
+    data.push_back(std::move(entry));
+  }
+  return dump({{"object", "list"}, {"data", std::move(data)}, {"model", model},
+               {"usage", {{"prompt_tokens", prompt_tokens}, {"total_tokens", prompt_tokens}}}});
 }
 
 std::string answer_body(const AnswerFrame& frame, const std::vector<Choice>& choices, const Usage& usage,

@@ -35,6 +35,9 @@ struct Choice {
 std::string answer_body(const AnswerFrame& frame, const std::vector<Choice>& choices, const Usage& usage,
                         bool with_logprobs, const text::Tokenizer& tokenizer);
 
+std::string embeddings_body(const std::string& model, const std::vector<std::vector<float>>& embeddings, std::int64_t prompt_tokens,
+                            bool is_base64);
+
 // Server-Sent Events, each "data: …\n\n".
 std::string first_chunk(const AnswerFrame& frame, std::int64_t index, bool with_usage);  // empty for completions
 std::string piece_chunk(const AnswerFrame& frame, std::int64_t index, const Piece& piece, std::int64_t text_offset,

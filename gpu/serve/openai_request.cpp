@@ -156,27 +156,26 @@ Result<std::vector<std::int32_t>> read_ids(const ordered_json& list, const std::
   return ids;
 }
 
-Result<std::vector<Prompt>> read_prompts(const ordered_json* prompt) {
+// One prompt or several, as text or as ids.
+Result<std::vector<Prompt>> read_prompts(const ordered_json* prompt, const std::string& member, std::size_t most) {
+  const auto kinds = member + " must be a string, a list of strings, a list of token ids or a list of such lists";
   std::vector<Prompt> out;
-  if (prompt == nullptr) return invalid("prompt is required: a string, a list of strings, or token ids", "prompt");
+  if (prompt == nullptr) return invalid(member + " is required: a string, a list of strings, or token ids", member);
   if (prompt->is_string()) return std::vector{Prompt{prompt->get<std::string>(), true}};
-  if (!prompt->is_array() || prompt->empty())
-    return invalid("prompt must be a string, a list of strings, a list of token ids or a list of such lists", "prompt");
+  if (!prompt->is_array() || prompt->empty()) return invalid(kinds, member);
   if (prompt->front().is_number()) {
-    auto ids = read_ids(*prompt, "prompt");
+    auto ids = read_ids(*prompt, member);
     if (!ids) return ids.error();
     return std::vector{Prompt{std::move(*ids), false}};
   }
-  if (prompt->size() > static_cast<std::size_t>(choices_max))
-    return invalid("prompt may list at most " + std::to_string(choices_max) + " prompts", "prompt");
+  if (prompt->size() > most) return invalid(member + " may list at most " + std::to_string(most) + " of them", member);
   for (const auto& item : *prompt) {
     if (item.is_string()) {
       out.push_back({item.get<std::string>(), true});
       continue;
     }
-    if (!item.is_array() || item.empty())
-      return invalid("prompt must be a string, a list of strings, a list of token ids or a list of such lists", "prompt");
-    auto ids = read_ids(item, "prompt");
+    if (!item.is_array() || item.empty()) return invalid(kinds, member);
+    auto ids = read_ids(item, member);
     if (!ids) return ids.error();
     out.push_back({std::move(*ids), false});
   }
@@ -218,11 +217,26 @@ Result<OpenAiRequest> read_completion_request(const ordered_json& body) {
   out.tokens_max = out.tokens_max.value_or(16);  // OpenAI's default
   out.logprobs_top = members.integer("logprobs", 0, 5).value_or(-1);
   if (members.failed()) return members.error();
-  auto prompts = read_prompts(members.find("prompt"));
+  auto prompts = read_prompts(members.find("prompt"), "prompt", static_cast<std::size_t>(choices_max));
   if (!prompts) return prompts.error();
   out.prompts = std::move(*prompts);
   if (static_cast<std::int64_t>(out.prompts.size()) * out.n > choices_max)
     return invalid("prompts times n may be at most " + std::to_string(choices_max), "n");
+  return out;
+}
+
+Result<EmbeddingRequest> read_embedding_request(const ordered_json& body) {
+  EmbeddingRequest out;
+  Members members(body);
+  out.model = members.required_text("model");
+  const auto format = members.text("encoding_format").value_or("float");
+  if (format != "float" && format != "base64") members.refuse("encoding_format must be \"float\" or \"base64\"", "encoding_format");
+  out.is_base64 = format == "base64";
+  out.dimensions = members.integer("dimensions", 1, INT32_MAX);
+  if (members.failed()) return members.error();
+  auto inputs = read_prompts(members.find("input"), "input", inputs_max);
+  if (!inputs) return inputs.error();
+  out.inputs = std::move(*inputs);
   return out;
 }
 

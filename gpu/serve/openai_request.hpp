@@ -41,10 +41,20 @@ struct OpenAiRequest {
   bool stream = false, include_usage = false;
 };
 
+constexpr std::size_t inputs_max = 2048;  // of one request for embeddings, as at OpenAI
+
+struct EmbeddingRequest {
+  std::string model;
+  std::vector<Prompt> inputs;
+  bool is_base64 = false;              // float32, little-endian; else numbers
+  std::optional<std::int64_t> dimensions;  // must be the model's
+};
+
 // Parsed with bounds on nesting; an object or an error.
 Result<nlohmann::ordered_json> parse_body(std::string_view body);
 
 Result<OpenAiRequest> read_chat_request(const nlohmann::ordered_json& body, const text::Tokenizer& tokenizer);
 Result<OpenAiRequest> read_completion_request(const nlohmann::ordered_json& body);
+Result<EmbeddingRequest> read_embedding_request(const nlohmann::ordered_json& body);
 
 }  // namespace luthier::serve

@@ -137,6 +137,8 @@ struct OpenAiServer::Parts {
   Result<std::vector<GenerationRequest>> to_generations(OpenAiRequest& request) const;
   HttpAnswer generate(Result<OpenAiRequest> request);
   HttpAnswer complete(const HttpRequest& request, bool is_chat);
+  Result<std::vector<std::int32_t>> encode(const Prompt& prompt) const;
+  HttpAnswer embed(const HttpRequest& request);
   ordered_json model_entries() const;
   HttpAnswer models() const;
   HttpAnswer model(const std::string& id) const;
@@ -156,23 +158,24 @@ Result<std::shared_ptr<const LoadedAdapter>> OpenAiServer::Parts::find_model(con
   return Error{ErrorCode::not_found, "the model \"" + name.substr(0, 200) + "\" does not exist; GET /v1/models lists what does", "model"};
 }
 
+Result<std::vector<std::int32_t>> OpenAiServer::Parts::encode(const Prompt& prompt) const {
+  if (const auto* ids = std::get_if<std::vector<std::int32_t>>(&prompt.content)) return *ids;
+  return engine->tokenizer().encode(std::get<std::string>(prompt.content), prompt.add_special);
+}
+
 Result<std::vector<GenerationRequest>> OpenAiServer::Parts::to_generations(OpenAiRequest& request) const {
   auto adapter = find_model(request.model);
   if (!adapter) return adapter.error();
   if (!request.has_seed) request.sampling.seed = random_seed();
   std::vector<GenerationRequest> out;
   for (auto& prompt : request.prompts) {
-    if (auto* text = std::get_if<std::string>(&prompt.content)) {
-      auto ids = engine->tokenizer().encode(*text, prompt.add_special);
-      if (!ids) return ids.error();
-      prompt.content = std::move(*ids);
-    }
-    const auto& ids = std::get<std::vector<std::int32_t>>(prompt.content);
-    const auto rest = std::max<std::int64_t>(1, engine->context_max() - static_cast<std::int64_t>(ids.size()));
+    const auto ids = encode(prompt);
+    if (!ids) return ids.error();
+    const auto rest = std::max<std::int64_t>(1, engine->context_max() - static_cast<std::int64_t>(ids->size()));
     for (std::int64_t i = 0; i < request.n; ++i) {
       auto sampling = request.sampling;
       sampling.choice = out.size();
-      out.push_back({ids, *adapter, sampling, request.tokens_max.value_or(rest), request.stops, request.ignore_eos, request.logprobs_top});
+      out.push_back({*ids, *adapter, sampling, request.tokens_max.value_or(rest), request.stops, request.ignore_eos, request.logprobs_top});
     }
   }
   return out;
@@ -198,6 +201,50 @@ HttpAnswer OpenAiServer::Parts::complete(const HttpRequest& request, bool is_cha
   const auto body = parse_body(request.body);
   if (!body) return refusal(body.error());
   return generate(is_chat ? read_chat_request(*body, engine->tokenizer()) : read_completion_request(*body));
+}
+
+// Many inputs go into the queue a few at a time, so that one caller does not fill it.
+HttpAnswer OpenAiServer::Parts::embed(const HttpRequest& request) {
+  constexpr std::size_t inputs_at_a_time = 16;
+  const auto body = parse_body(request.body);
+  if (!body) return refusal(body.error());
+  const auto wish = read_embedding_request(*body);
+  if (!wish) return refusal(wish.error());
+  const auto adapter = find_model(wish->model);
+  if (!adapter) return refusal(adapter.error());
+  const auto size = engine->decoder().hidden_size;
+  if (wish->dimensions && *wish->dimensions != size)
+    return refusal(invalid("this model's embeddings have " + std::to_string(size) + " dimensions; leave dimensions out", "dimensions"));
+  std::vector<std::vector<float>> embeddings;
+  std::int64_t tokens = 0;
+  for (std::size_t begin = 0; begin < wish->inputs.size(); begin += inputs_at_a_time) {
+    std::vector<GenerationRequest> group;
+    for (std::size_t i = begin; i < std::min(begin + inputs_at_a_time, wish->inputs.size()); ++i) {
+      auto ids = encode(wish->inputs[i]);
+      if (!ids) return refusal(ids.error());
+      tokens += static_cast<std::int64_t>(ids->size());
+      GenerationRequest one;
+      one.prompt = std::move(*ids);
+      one.adapter = *adapter;
+      one.tokens_max = 0;
+      one.is_embedding = true;
+      group.push_back(std::move(one));
+    }
+    auto submitted = engine->submit(std::move(group));
+    if (!submitted) return refusal(submitted.error());
+    std::vector<CancelOnExit> waiting;
+    for (auto& generation : *submitted) waiting.emplace_back(std::move(generation));
+    for (auto& generation : waiting) {
+      auto piece = generation->wait(poll_interval);
+      while (!piece) {
+        if (client_has_gone()) return to_http(error_answer(499, "the client has gone"));
+        piece = generation->wait(poll_interval);
+      }
+      if (piece->finish == FinishReason::cancelled) return to_http(error_answer(503, "the server is stopping"));
+      embeddings.push_back(std::move(piece->embedding));
+    }
+  }
+  return {200, embeddings_body(wish->model, embeddings, tokens, wish->is_base64)};
 }
 
 ordered_json OpenAiServer::Parts::model_entries() const {
@@ -281,6 +328,7 @@ std::vector<HttpListener::Route> OpenAiServer::Parts::routes() {
       {"GET", "/v1/models/*", [=, this](const HttpRequest& request) { return model(request.path.substr(model_prefix.size())); }},
       {"POST", "/v1/chat/completions", [this](const HttpRequest& request) { return complete(request, true); }},
       {"POST", "/v1/completions", [this](const HttpRequest& request) { return complete(request, false); }},
+      {"POST", "/v1/embeddings", [this](const HttpRequest& request) { return embed(request); }},
       {"GET", "/internal/adapters", [this](const HttpRequest& request) { return as_admin(request, [&] { return adapters(); }); }},
       {"POST", "/v1/load_lora_adapter", [this](const HttpRequest& request) { return as_admin(request, [&] { return load_adapter(request); }); }},
       {"POST", "/v1/unload_lora_adapter", [this](const HttpRequest& request) { return as_admin(request, [&] { return unload_adapter(request); }); }},

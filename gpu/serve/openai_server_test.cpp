@@ -2,9 +2,12 @@
 #include "gpu/serve/openai_server.hpp"
 
 #include <httplib.h>
+#include <openssl/evp.h>
 #include <sys/socket.h>
 
 #include <catch2/catch.hpp>
+#include <cstring>
+#include <fstream>
 #include <nlohmann/json.hpp>
 #include <thread>
 
@@ -187,6 +190,45 @@ TEST_CASE("log probabilities come with the tokens when they are asked for") {
   }
   const auto plain = server.post("/v1/completions", completion({{"logprobs", 1}}).dump());
   CHECK(json::parse(plain->body)["choices"][0]["logprobs"]["tokens"].size() == 8);
+}
+
+TEST_CASE("embeddings are the vectors that transformers gives, of one text or many, as numbers or as base64") {
+  const Server server;
+  std::ifstream file("tests/golden/serve/embed.json");
+  const auto rows = json::parse(file);
+  json texts = json::array();
+  while (texts.size() < 40) texts.push_back(rows[texts.size() % rows.size()]["text"]);  // more than are in the queue at a time
+  const auto answer = server.post("/v1/embeddings", json{{"model", "tiny"}, {"input", texts}}.dump());
+  REQUIRE(answer);
+  REQUIRE(answer->status == 200);
+  const auto body = json::parse(answer->body);
+  CHECK(body["object"] == "list");
+  CHECK(body["model"] == "tiny");
+  CHECK(body["usage"]["prompt_tokens"] > 40);
+  CHECK(body["usage"]["total_tokens"] == body["usage"]["prompt_tokens"]);
+  REQUIRE(body["data"].size() == texts.size());
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    const auto& entry = body["data"][i];
+    CHECK(entry["index"] == i);
+    const auto got = entry["embedding"].get<std::vector<double>>(), expected = rows[i % rows.size()]["vector"].get<std::vector<double>>();
+    REQUIRE(got.size() == expected.size());
+    for (std::size_t k = 0; k < got.size(); ++k) CHECK(got[k] == Approx(expected[k]).margin(2e-6));
+  }
+  const auto encoded = server.post("/v1/embeddings", json{{"model", "tiny"}, {"input", rows[0]["text"]}, {"encoding_format", "base64"}}.dump());
+  REQUIRE(encoded->status == 200);
+  const auto text = json::parse(encoded->body)["data"][0]["embedding"].get<std::string>();
+  std::string bytes(text.size() / 4 * 3, '\0');
+  REQUIRE(EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()), reinterpret_cast<const unsigned char*>(text.data()), static_cast<int>(text.size())) > 0);
+  float first = 0;
+  std::memcpy(&first, bytes.data(), sizeof(first));
+  CHECK(static_cast<double>(first) == Approx(rows[0]["vector"][0].get<double>()).margin(2e-6));
+
+  check_error(server.post("/v1/embeddings", R"({"model":"tiny"})"), 400, "input");
+  check_error(server.post("/v1/embeddings", R"({"model":"tiny","input":[]})"), 400, "input");
+  check_error(server.post("/v1/embeddings", R"({"model":"tiny","input":"x","encoding_format":"hex"})"), 400, "encoding_format");
+  check_error(server.post("/v1/embeddings", R"({"model":"tiny","input":"x","dimensions":3})"), 400, "dimensions");
+  check_error(server.post("/v1/embeddings", R"({"model":"none","input":"x"})"), 404, "model");
+  check_error(server.post("/v1/embeddings", json{{"model", "tiny"}, {"input", std::string(2000, 'x')}}.dump()), 400);
 }
 
 TEST_CASE("models are listed as vLLM does, and each can be asked for") {

@@ -8,6 +8,7 @@ void Scheduler::release(Sequence& sequence) {
   for (const BlockId block : sequence.blocks) pool_.release(block);
   sequence.blocks.clear();
   sequence.computed = 0;
+  sequence.pool.clear();
 }
 
 void Scheduler::remove_if(const std::function<bool(Sequence&)>& ends) {

@@ -202,6 +202,7 @@ Result<Dataset> read_rows(const std::filesystem::path& file, const Tokenizer& to
   for (LineReader lines(in, line_bytes_max); lines.next();) {
     if (lines.line().find_first_not_of(" \t\r") == std::string::npos && !lines.is_too_long()) continue;
     const auto place = "row " + std::to_string(lines.number());
+    if (options.is_cancelled && options.is_cancelled()) return Error{ErrorCode::cancelled, "the reading of " + file.string() + " was cancelled", {}};
     if (lines.is_too_long()) return invalid(file.string() + ": " + place + ": longer than 16 MiB", place);
     auto row = reader.read(lines.line());
     if (!row) return invalid(file.string() + ": " + place + ": " + row.error().message, place);

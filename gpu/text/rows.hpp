@@ -27,6 +27,7 @@ struct RowOptions {
   std::int64_t max_seq_length = 0;  // cut on the right; 0: no cut
   bool append_end_token = false;    // prompt/completion rows end with EOS
   std::int64_t vocab_size = 0;      // ids of input_ids rows must be below it; 0: the tokenizer's
+  std::function<bool()> is_cancelled = nullptr;  // asked before each row; true ends the reading with `cancelled`
 };
 
 // The first bad row ends it: invalid, message "FILE: row N: why", field "row N" (lines count from 1, blank ones too).

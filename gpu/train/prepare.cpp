@@ -12,11 +12,13 @@
 namespace luthier::train {
 namespace {
 
-Result<text::Dataset> read_data(const std::filesystem::path& file, const Prepared& prepared, const TrainingConfig& config) {
+Result<text::Dataset> read_data(const std::filesystem::path& file, const Prepared& prepared, const TrainRequest& request) {
+  const TrainingConfig& config = request.config;
   auto data = text::read_rows(file, prepared.tokenizer,
                               {.max_seq_length = config.max_seq_length,
                                .append_end_token = config.append_end_token,
-                               .vocab_size = prepared.decoder.vocab_size});
+                               .vocab_size = prepared.decoder.vocab_size,
+                               .is_cancelled = request.is_cancelled});
   if (data && data->rows.empty())
     return invalid(file.string() + ": no row has a token to learn from within max_seq_length " +
                        std::to_string(config.max_seq_length),
@@ -65,11 +67,11 @@ Result<Prepared> prepare(const TrainRequest& request) {
   auto tokenizer = text::Tokenizer::load(request.model);
   if (!tokenizer) return tokenizer.error();
   prepared.tokenizer = std::move(*tokenizer);
-  auto data = read_data(request.data, prepared, config);
+  auto data = read_data(request.data, prepared, request);
   if (!data) return data.error();
   prepared.data = std::move(*data);
   if (!request.validation.empty()) {
-    auto validation = read_data(request.validation, prepared, config);
+    auto validation = read_data(request.validation, prepared, request);
     if (!validation) return validation.error();
     prepared.validation = std::move(*validation);
   }

@@ -28,6 +28,7 @@ struct TrainRequest {
   std::filesystem::path checkpoint_directory;  // empty: no checkpoints
   std::int64_t checkpoint_every = 0;       // steps; 0: only when the run is asked to stop
   std::size_t memory_limit_bytes = 0;      // 0: what the machine has free
+  std::function<bool()> is_cancelled = nullptr;  // while rows are read; true ends that with `cancelled`
 };
 
 enum class Phase { loading, starting, training, validating, saving };

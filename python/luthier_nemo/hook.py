@@ -11,7 +11,15 @@ To be without it: LUTHIER_NEMO_NO_HOOK=1 in the environment, or `python -m luthi
 Without it the same is there by hand: `from luthier_nemo import hook; hook.install()`.
 """
 
+from __future__ import annotations
+
 import sys
+
+TYPE_CHECKING = False  # typing has it too, and importing that would cost each start of Python some milliseconds
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType
 
 MODELS = "nemo_platform.resources.models.models"
 TYPES = "nemo_platform.types.customization"
@@ -20,7 +28,7 @@ TYPES = "nemo_platform.types.customization"
 class _ModelsFinder:
     """Stands first: finds the client's own module as the finders after it would, and adds to it once it is loaded."""
 
-    def find_spec(self, name, path=None, target=None):
+    def find_spec(self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> ModuleSpec | None:
         if name != MODELS:
             return None
         for finder in sys.meta_path:
@@ -36,42 +44,42 @@ class _ModelsFinder:
 class _TypesFinder:
     """Stands last: is asked only when nobody else knows the module."""
 
-    def find_spec(self, name, path=None, target=None):
+    def find_spec(self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> ModuleSpec | None:
         if name != TYPES:
             return None
         from importlib.machinery import ModuleSpec
 
-        return ModuleSpec(name, _TypesLoader())
+        return ModuleSpec(name, _TypesLoader())  # type: ignore[arg-type]  # a loader by its methods, as importlib's own
 
 
 class _TypesLoader:
-    def create_module(self, spec):
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
         return None  # an ordinary empty module
 
-    def exec_module(self, module):
+    def exec_module(self, module: ModuleType) -> None:
         from . import types
 
         module.__doc__ = types.__doc__
-        module.__all__ = list(types.__all__)
+        setattr(module, "__all__", list(types.__all__))
         for name in types.__all__:
             setattr(module, name, getattr(types, name))
-        module.__getattr__ = types.__getattr__
+        setattr(module, "__getattr__", types.__getattr__)
 
 
-def _after_loading(spec, then):
+def _after_loading(spec: ModuleSpec, then: Callable[[ModuleType], None]) -> None:
     loader = spec.loader
     load = getattr(loader, "exec_module", None)
     if load is None:
         return
 
-    def exec_module(module):
+    def exec_module(module: ModuleType) -> None:
         load(module)
         then(module)
 
-    loader.exec_module = exec_module  # this loader is of this module alone
+    setattr(loader, "exec_module", exec_module)  # this loader is of this module alone
 
 
-def _add_to_models(module):
+def _add_to_models(module: ModuleType) -> None:
     from .adapters import add_methods
 
     add_methods(module)

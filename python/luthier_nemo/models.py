@@ -15,8 +15,8 @@ __all__ = ["CustomizationJob", "JobOutput", "JobSpec", "JobRecord"]
 class JobOutput(BaseModel):
     """What the job makes. All of it is known as soon as the job is created."""
 
-    name: Optional[str] = None
-    type: Optional[str] = None  # "adapter" or "model"
+    name: str
+    type: str  # "adapter" or "model"
     fileset: Optional[str] = None
     description: Optional[str] = None
 
@@ -27,7 +27,7 @@ class JobOutput(BaseModel):
 class JobSpec(BaseModel):
     """The request's spec with every default filled in. `model`, `dataset`, `training` … are as the back end names them."""
 
-    output: Optional[JobOutput] = None
+    output: JobOutput
     model: Any = None
     dataset: Any = None
     training: Optional[Dict[str, Any]] = None

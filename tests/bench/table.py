@@ -4,10 +4,13 @@ import json
 import statistics
 
 
-def arguments(description):
+def arguments(description, **flags):
+    """`flags`: further ones, each with its help."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--quick", action="store_true", help="fewer repetitions")
     parser.add_argument("--json", metavar="FILE", help="write the rows there")
+    for name, text in flags.items():
+        parser.add_argument(f"--{name}", action="store_true", help=text)
     return parser.parse_args()
 
 

@@ -10,6 +10,7 @@ from support import ROWS, Api, Paths, ended, rows_as_text, tiny_files, training,
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "by_hand: needs a server that was started with --controllers off")
+    config.addinivalue_line("markers", "refused_by_design: the reference does it, Luthier refuses it; the refusal is what is tested")
 
 
 @pytest.fixture(scope="session")

@@ -24,7 +24,7 @@ CLIENT_EXTRAS = ("nemo-platform-sdk", "nemo-platform-plugin")
 ENVIRONMENTS = {  # file: (version of NVIDIA's client, what the tests want beside it)
     "requirements-clients.txt": (
         "0.3.0",
-        ["base58", "openai", "huggingface_hub", "fsspec", "httpx", "pytest", "schemathesis", "moto[server,s3]"],
+        ["base58", "openai", "huggingface_hub", "fsspec", "httpx", "pytest", "mypy", "schemathesis", "moto[server,s3]"],
     ),
     "requirements-clients-012.txt": ("0.1.2", ["base58", "openai", "huggingface_hub", "fsspec", "httpx", "pytest"]),
 }

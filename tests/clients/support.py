@@ -84,11 +84,11 @@ class Api:
     def delete(self, path, expected=204, **arguments):
         return self.call("DELETE", path, expected, **arguments)
 
-    def names(self, path, expected=200, **query):
+    def names(self, path, /, expected=200, **query):
         """The names in a list's answer, in its order. A dictionary as filter goes as JSON."""
         return [row["name"] for row in self.rows(path, expected, **query)]
 
-    def rows(self, path, expected=200, **query):
+    def rows(self, path, /, expected=200, **query):
         query = {key: json.dumps(value) if isinstance(value, dict) else value for key, value in query.items()}
         return self.get(path, expected, params=query).json().get("data")
 
@@ -142,6 +142,21 @@ def upload(api, paths, fileset, files):
     return f"{paths.workspace}/{fileset}"
 
 
+def record(job, message, step="s1", task="t1", time=1_760_000_000_000_000_000):
+    """One line of a log as OpenTelemetry sends it."""
+    keys = {"workspace": "w", "job": job, "job_attempt": "0", "job_step": step, "job_task": task}
+    return {
+        "timeUnixNano": str(time),
+        "body": {"stringValue": message},
+        "attributes": [{"key": key, "value": {"stringValue": value}} for key, value in keys.items()],
+    }
+
+
+def envelope(*records):
+    """A request of OpenTelemetry's with these lines."""
+    return {"resourceLogs": [{"resource": {"attributes": []}, "scopeLogs": [{"scope": {}, "logRecords": list(records)}]}]}
+
+
 def tiny_files(directory=TINY):
     return {file.name: file.read_bytes() for file in sorted(directory.iterdir())}
 
@@ -166,6 +181,6 @@ def ended(api, paths, name, seconds=300, status="completed"):
         answer = api.get(f"{paths.jobs}/{name}/status").json()
         return answer if answer["status"] in ("completed", "error", "cancelled") else None
 
-    answer = wait_until(ask, seconds, 0.5, f"the end of job {name}")
+    answer = wait_until(ask, seconds, 0.1, f"the end of job {name}")
     assert answer["status"] == status, f"job {name} ended as {answer['status']}: {answer['error_details']}"
     return answer

@@ -10,7 +10,7 @@ import urllib.parse
 
 import pytest
 from nemo_platform import BadRequestError, ConflictError, NotFoundError
-from support import Api, page_is_whole, problems, says, upload
+from support import Api, envelope, page_is_whole, problems, record, says, upload
 
 FILESET_MEMBERS = {
     "id",
@@ -395,19 +395,6 @@ def test_only_a_service_can_make_a_fileset_that_users_cannot_change(base_url, ap
 
 
 # ------------------------------------------------------------------------------------------------ logs
-
-
-def record(job, message, step="s1", task="t1", time=1_760_000_000_000_000_000):
-    keys = {"workspace": "w", "job": job, "job_attempt": "0", "job_step": step, "job_task": task}
-    return {
-        "timeUnixNano": str(time),
-        "body": {"stringValue": message},
-        "attributes": [{"key": key, "value": {"stringValue": value}} for key, value in keys.items()],
-    }
-
-
-def envelope(*records):
-    return {"resourceLogs": [{"resource": {"attributes": []}, "scopeLogs": [{"scope": {}, "logRecords": list(records)}]}]}
 
 
 @pytest.fixture

@@ -1,12 +1,13 @@
-"""Section 7 and D.8: platform jobs. What a runner does is tested with controllers; what a caller drives by hand, without them."""
+"""Section 7 and D.8: platform jobs: what every caller sees, what is refused by design, and what a runner of one's own drives by hand."""
 
 import io
-import json
 import tarfile
 
 import pytest
 from nemo_platform import ConflictError, NotFoundError
-from support import ended, page_is_whole, problems, says, unique, upload, wait_until
+from support import ended, envelope, page_is_whole, problems, record, says, unique, upload, wait_until
+
+NOW = 1_760_000_000_000_000_000  # of log lines, in ns
 
 JOB_MEMBERS = {
     "id",
@@ -58,7 +59,7 @@ def test_a_created_job_has_all_its_members_and_the_resolved_spec(api, ws):
     api.post(f"{ws.jobs}/j1/cancel", None, 200)
 
 
-def test_a_container_step_becomes_a_process_of_the_host(api, ws):
+def test_a_container_step_is_resolved_to_a_command(api, ws):
     container = {"name": "s1", "executor": {"provider": "cpu", "container": {"entrypoint": ["/bin/sh", "-c"], "command": ["true"]}}}
     executor = api.post(ws.jobs, body(container, name="j1")).json()["platform_spec"]["steps"][0]["executor"]
     assert executor == {"provider": "subprocess", "profile": "default", "command": ["/bin/sh", "-c", "true"]}
@@ -94,7 +95,7 @@ def test_a_secret_that_is_missing_is_409(api, ws):
 def test_a_taken_name_is_409_and_free_again_after_delete(ws_client, api, ws):
     api.post(ws.jobs, body(step("s1"), name="j1"))
     says(api.post(ws.jobs, body(step("s1"), name="j1"), 409), "already exists")
-    ended(api, ws, "j1", 60)
+    ended(api, ws, "j1", 60, "error")
     assert ws_client.jobs.delete("j1") is None
     for path in ("", "/status", "/logs"):
         api.get(f"{ws.jobs}/j1{path}", 404)
@@ -127,139 +128,81 @@ def test_jobs_are_listed_newest_first_and_filtered(api, ws):
     api.get(ws.jobs, 400, params={"filter[colour]": "red"})
 
 
-# ------------------------------------------------------------------------------------------------ what the runner does
+# ------------------------------------------------------------------------------------------------ refused by design
+#
+# Luthier trains by itself and runs no commands that a caller sends: whoever may create a job would else have a shell on the server.
+# Such a job is taken, so that clients can create it, and then ends as an error that says so. What a runner of one's own does instead
+# is in TestByHand; it has the server's routes for steps, tasks, logs and results to itself.
 
 
-def test_steps_run_one_after_the_other_and_the_job_completes(api, ws):
-    api.post(ws.jobs, body(step("s1", "sleep 1"), step("s2"), name="j1"))
-    status = ended(api, ws, "j1", 60)
-    assert [(each["name"], each["status"]) for each in status["steps"]] == [("s1", "completed"), ("s2", "completed")]
-    for each in [status, *status["steps"], *(task for each in status["steps"] for task in each["tasks"])]:
-        assert each["created_at"] and each["updated_at"]
-    for each in status["steps"]:
-        assert set(each) >= {"id", "name", "status", "status_details", "error_details", "tasks"} and len(each["tasks"]) == 1
-        assert set(each["tasks"][0]) >= {"id", "name", "status", "status_details", "error_details", "error_stack"}
+def refused(api, ws, name="j1"):
+    """Waits until the job has been refused, and checks that a reader of the answer knows what, why, and what else to do."""
+    status = ended(api, ws, name, 60, "error")
+    first = api.get(f"{ws.jobs}/{name}").json()["platform_spec"]["steps"][0]["name"]
+    for error in (status["error_details"], status["steps"][0]["error_details"], api.get(f"{ws.jobs}/{name}").json()["error_details"]):
+        for text in ("runs no commands of clients", f"step {first}", "--controllers off", "/apis/customization"):
+            assert text in error["message"], error
+    assert [(each["name"], each["status"], each["tasks"]) for each in status["steps"]] == [(first, "error", [])]
+    return status
 
 
-def test_a_step_that_fails_ends_the_job_and_later_steps_do_not_run(api, ws):
-    api.post(ws.jobs, body(step("s1", "echo broken; exit 3"), step("s2"), name="j1"))
-    status = ended(api, ws, "j1", 60, "error")
-    assert [each["name"] for each in status["steps"]] == ["s1"] and status["error_details"]
-    assert wait_until(lambda: "broken" in logs_of(api, ws, "j1"), 20, what="the log of the failed step")
+@pytest.mark.refused_by_design
+@pytest.mark.parametrize(
+    "steps",
+    [
+        pytest.param([step("s1", "sleep 1"), step("s2")], id="two steps"),
+        pytest.param([step("fails", "echo broken; exit 3")], id="one that would fail"),
+        pytest.param([step("s1", "cat $NEMO_JOB_STEP_CONFIG_FILE_PATH", config={"a": [1, 2]})], id="with a config"),
+        pytest.param([step("s1", environment=[{"name": "SECRET", "from_secret": {"name": "s1"}}])], id="with a secret"),
+        pytest.param([step("s1", "sleep 60")], id="one that would take long"),
+        pytest.param([{"name": "s1", "executor": {"provider": "cpu", "container": {"image": "a/b", "command": ["true"]}}}], id="a container"),
+    ],
+)
+def test_a_job_of_commands_is_taken_and_then_refused_with_its_reason(api, ws, steps):
+    api.post(ws.secrets, {"name": "s1", "value": "the-secret"})
+    made = api.post(ws.jobs, body(*steps, name="j1"))
+    refused(api, ws)
+    answers = [made, *(api.get(f"{ws.jobs}/j1{path}") for path in ("", "/status", "/logs"))]
+    assert not any("the-secret" in answer.text for answer in answers)
     api.get(f"{ws.jobs}/j1/steps/s2", 404)
 
 
-def test_a_step_finds_its_config_environment_and_secrets(api, ws):
-    api.post(ws.secrets, {"name": "s1", "value": "the-secret"})
-    script = 'cat "$NEMO_JOB_STEP_CONFIG_FILE_PATH"; echo; echo "$PLAIN $SECRET $NEMO_JOB_STEP $NEMO_JOB_WORKSPACE"'
-    environment = [{"name": "PLAIN", "value": "plain"}, {"name": "SECRET", "from_secret": {"name": "s1"}}]
-    made = api.post(ws.jobs, body(step("s1", script, environment=environment, config={"a": [1, 2]}), name="j1"))
-    assert "the-secret" not in made.text
-    ended(api, ws, "j1", 60)
-    lines = wait_until(lambda: lines if len(lines := logs_of(api, ws, "j1")) >= 2 else None, 20, what="the log")
-    assert json.loads(lines[0]) == {"a": [1, 2]} and lines[1] == f"plain the-secret s1 {ws.workspace}"
-
-
-def test_steps_share_a_directory_even_if_the_caller_names_a_containers_path(api, ws):
-    environment = [{"name": "NEMO_JOB_PERSISTENT_JOB_STORAGE_PATH", "value": "/var/run/scratch/job"}]
-    api.post(
-        ws.jobs,
-        body(
-            step("s1", 'echo shared > "$NEMO_JOB_PERSISTENT_JOB_STORAGE_PATH/f"', environment=environment),
-            step("s2", 'cat "$NEMO_JOB_PERSISTENT_JOB_STORAGE_PATH/f"', environment=environment),
-            name="j1",
-        ),
-    )
-    ended(api, ws, "j1", 60)
-    wait_until(lambda: "shared" in logs_of(api, ws, "j1"), 20, what="the log")
-
-
-def test_each_line_is_one_log_entry_in_order_also_when_lines_come_slowly(api, ws):
-    api.post(ws.jobs, body(step("s1", "echo one; sleep 2; echo two; echo three >&2; sleep 1; echo four"), name="j1"))
-    ended(api, ws, "j1", 60)
-    lines = wait_until(lambda: lines if len(lines := logs_of(api, ws, "j1")) >= 4 else None, 20, what="four lines")
-    assert [line.removeprefix("[stderr] ") for line in lines] == ["one", "two", "three", "four"]
-
-
-def test_a_step_that_echoes_once_has_exactly_one_entry_with_all_members(api, ws):
-    api.post(ws.jobs, body(step("s1", "echo hello"), name="j1"))
-    ended(api, ws, "j1", 60)
-    wait_until(lambda: logs_of(api, ws, "j1"), 20, what="the log")
-    page = api.get(f"{ws.jobs}/j1/logs").json()
-    assert page["total"] == 1 and page["next_page"] is None and page["prev_page"] is None
-    assert page["data"][0]["message"] == "hello" and page["data"][0]["job_step"] == "s1" and page["data"][0]["timestamp"]
-
-
-def test_logs_come_in_pages_and_by_step(ws_client, api, ws):
-    api.post(ws.jobs, body(step("s1", "seq 1 25"), step("s2", "echo second"), name="j1"))
-    ended(api, ws, "j1", 60)
-    wait_until(lambda: api.get(f"{ws.jobs}/j1/logs").json()["total"] == 26, 20, what="all lines")
-    assert [line.message for line in ws_client.jobs.get_logs("j1", limit=10)] == [*(str(n) for n in range(1, 26)), "second"]
-    assert logs_of(api, ws, "j1", step_id="s2") == ["second"]
-    first = api.get(f"{ws.jobs}/j1/logs", params={"limit": 10, "step_id": "s1"}).json()
-    assert first["total"] == 25 and len(first["data"]) == 10 and first["prev_page"] is None
-    assert isinstance(api.get(f"{ws.jobs}/j1/logs", 422, params={"page_cursor": "!!"}).json()["detail"], str)
-
-
-def test_a_job_without_logs_has_an_empty_page(api, ws):
-    api.post(ws.jobs, body(step("s1", "sleep 20"), name="j1"))
+@pytest.mark.refused_by_design
+def test_no_command_of_a_refused_job_has_run(api, ws, tmp_path):
+    api.post(ws.jobs, body(step("s1", f"touch {tmp_path}/ran"), name="j1"))
+    refused(api, ws)
+    assert list(tmp_path.iterdir()) == []
     assert api.get(f"{ws.jobs}/j1/logs").json() == {"data": [], "total": 0, "next_page": None, "prev_page": None}
-    api.post(f"{ws.jobs}/j1/cancel", None, 200)
 
 
-def test_a_running_job_can_be_cancelled_and_keeps_its_attempt(ws_client, api, ws):
-    made = api.post(ws.jobs, body(step("s1", "sleep 60"), name="j1")).json()
-    wait_until(lambda: api.get(f"{ws.jobs}/j1/status").json()["status"] == "active", 60, what="the start")
-    cancelled = ws_client.jobs.cancel("j1")
-    assert cancelled.status in ("cancelling", "cancelled") and cancelled.attempt_id == made["attempt_id"]
-    ended(api, ws, "j1", 60, "cancelled")
-    assert ws_client.jobs.cancel("j1").status == "cancelled"
-
-
-def test_a_job_can_be_cancelled_right_after_its_creation(api, ws):
-    api.post(ws.jobs, body(step("s1", "sleep 60"), name="j1"))
-    api.post(f"{ws.jobs}/j1/cancel", None, 200)
-    ended(api, ws, "j1", 60, "cancelled")
-
-
-def test_an_ended_job_is_answered_unchanged_by_cancel_pause_and_resume(api, ws):
+@pytest.mark.refused_by_design
+def test_a_refused_job_is_answered_unchanged_by_cancel_pause_and_resume(api, ws):
     api.post(ws.jobs, body(step("s1"), name="j1"))
-    ended(api, ws, "j1", 60)
+    refused(api, ws)
     for verb in ("cancel", "pause", "resume"):
-        assert api.post(f"{ws.jobs}/j1/{verb}", None, 200).json()["status"] == "completed"
+        assert api.post(f"{ws.jobs}/j1/{verb}", None, 200).json()["status"] == "error"
 
 
-def test_a_running_job_can_be_paused_and_resumed(api, ws):
-    api.post(ws.jobs, body(step("s1", "sleep 3"), name="j1"))
-    wait_until(lambda: api.get(f"{ws.jobs}/j1/status").json()["status"] == "active", 60, what="the start")
-    assert api.post(f"{ws.jobs}/j1/pause", None, 200).json()["status"] in ("pausing", "paused")
-    wait_until(lambda: api.get(f"{ws.jobs}/j1/status").json()["status"] == "paused", 60, what="the pause")
-    assert api.post(f"{ws.jobs}/j1/resume", None, 200).json()["status"] in ("resuming", "pending", "active")
-    ended(api, ws, "j1", 60)
+@pytest.mark.refused_by_design
+def test_the_client_reads_the_refusal(ws_client, api, ws):
+    made = ws_client.jobs.create(name="j1", source="test", spec={}, platform_spec={"steps": [step("s1", "echo hello")]})
+    assert made.status == "created" and made.platform_spec.steps[0].name == "s1"
+    refused(api, ws)
+    status = ws_client.jobs.get_status("j1")
+    assert status.status == "error" and "runs no commands of clients" in status.error_details["message"]
+    assert ws_client.jobs.steps.retrieve("s1", job="j1").status == "error" and list(ws_client.jobs.get_logs("j1")) == []
+    with pytest.raises(ConflictError):
+        ws_client.jobs.create(name="j1", source="test", spec={}, platform_spec={"steps": [step("s1")]})
+    with pytest.raises(NotFoundError, match="Job not found"):
+        ws_client.jobs.retrieve(unique("nobody"))
 
 
-# ------------------------------------------------------------------------------------------------ results
-
-
-def test_a_result_of_one_file_and_a_result_of_a_directory_can_be_downloaded(ws_client, api, ws):
-    api.post(ws.jobs, body(step("s1"), name="j1"))
-    ended(api, ws, "j1", 60)
-    job = api.get(f"{ws.jobs}/j1").json()
-    upload(api, ws, "artifacts", {"one.txt": b"one", "many/a.txt": b"a", "many/b/c.txt": b"c"})
-    for name, path in (("one", "one.txt"), ("many", "many")):
-        made = api.post(
-            f"{ws.jobs}/j1/results/{name}",
-            {"artifact_url": f"fileset://{ws.workspace}/artifacts#{path}", "artifact_storage_type": "fileset"},
-        ).json()
-        assert made["job"] == job["id"] and made["download_url"] is None and made["artifact_storage_type"] == "fileset"
-        assert api.get(f"{ws.jobs}/j1/results/{name}").json() == made
-    assert sorted(result.name for result in ws_client.jobs.results.list("j1").data) == ["many", "one"]
-    assert api.get(f"{ws.jobs}/j1/results/one/download").content == b"one"
-    answer = api.get(f"{ws.jobs}/j1/results/many/download")
-    assert answer.headers["content-disposition"] == 'attachment; filename="many.tar.gz"'
-    with tarfile.open(fileobj=io.BytesIO(answer.content)) as archive:
-        assert sorted(member.name.split("many/")[-1].lstrip("./") for member in archive if member.isfile()) == ["a.txt", "b/c.txt"]
-    says(api.get(f"{ws.jobs}/j1/results/nothing", 404), "not found")
+def test_a_job_can_be_cancelled_right_after_its_creation(ws_client, api, ws):
+    """Whichever comes first, its refusal or its cancellation, it has then ended."""
+    made = api.post(ws.jobs, body(step("s1", "sleep 60"), name="j1")).json()
+    cancelled = ws_client.jobs.cancel("j1")
+    assert cancelled.status in ("cancelling", "cancelled", "error") and cancelled.attempt_id == made["attempt_id"]
+    wait_until(lambda: api.get(f"{ws.jobs}/j1").json()["status"] in ("cancelled", "error"), 60, what="the end")
 
 
 # ------------------------------------------------------------------------------------------------ driven by hand
@@ -389,14 +332,46 @@ class TestByHand:
         assert api.names(ws.jobs, **{"filter[status]": "active"}) == ["j1"]
         assert sorted(api.names(ws.jobs, **{"filter[status]": "active,pending"})) == ["j1", "j2"]
 
+    def test_a_runners_log_lines_come_in_order_in_pages_and_by_step(self, ws_client, api, ws):
+        made = api.post(ws.jobs, body(step("s1"), step("s2"), name="j1")).json()
+        lines = [record("j1", f"line {n}", time=NOW + n) for n in range(25)] + [record("j1", "second", step="s2", time=NOW + 99)]
+        api.post(f"{ws.filesets}/{made['fileset']}/otlp/v1/logs", envelope(*lines), 200)
+        assert [line.message for line in ws_client.jobs.get_logs("j1", limit=10)] == [*(f"line {n}" for n in range(25)), "second"]
+        assert logs_of(api, ws, "j1", step_id="s2") == ["second"]
+        first = api.get(f"{ws.jobs}/j1/logs", params={"limit": 10, "step_id": "s1"}).json()
+        assert first["total"] == 25 and len(first["data"]) == 10 and first["prev_page"] is None and first["next_page"]
+        line = first["data"][0]
+        assert (line["job"], line["job_step"], line["job_task"], line["message"]) == ("j1", "s1", "t1", "line 0") and line["timestamp"]
+        assert isinstance(api.get(f"{ws.jobs}/j1/logs", 422, params={"page_cursor": "!!"}).json()["detail"], str)
 
-def test_the_client_reads_what_the_server_says(ws_client, api, ws):
-    made = ws_client.jobs.create(name="j1", source="test", spec={}, platform_spec={"steps": [step("s1", "echo hello")]})
-    assert made.status == "created" and made.platform_spec.steps[0].name == "s1"
-    ended(api, ws, "j1", 60)
-    assert ws_client.jobs.get_status("j1").steps[0].tasks[0].status == "completed"
-    assert ws_client.jobs.steps.retrieve("s1", job="j1").status == "completed"
-    with pytest.raises(ConflictError):
-        ws_client.jobs.create(name="j1", source="test", spec={}, platform_spec={"steps": [step("s1")]})
-    with pytest.raises(NotFoundError, match="Job not found"):
-        ws_client.jobs.retrieve(unique("nobody"))
+    def test_a_runners_results_can_be_downloaded_as_a_file_and_as_a_directory(self, ws_client, api, ws):
+        job = api.post(ws.jobs, body(step("s1"), name="j1")).json()
+        move(api, ws, "s1", "active")
+        move(api, ws, "s1", "completed")
+        upload(api, ws, "artifacts", {"one.txt": b"one", "many/a.txt": b"a", "many/b/c.txt": b"c"})
+        for name, path in (("one", "one.txt"), ("many", "many")):
+            artifact = {"artifact_url": f"fileset://{ws.workspace}/artifacts#{path}", "artifact_storage_type": "fileset"}
+            made = api.post(f"{ws.jobs}/j1/results/{name}", artifact).json()
+            assert made["job"] == job["id"] and made["download_url"] is None and made["artifact_storage_type"] == "fileset"
+            assert api.get(f"{ws.jobs}/j1/results/{name}").json() == made
+        assert sorted(result.name for result in ws_client.jobs.results.list("j1").data) == ["many", "one"]
+        assert api.get(f"{ws.jobs}/j1/results/one/download").content == b"one"
+        answer = api.get(f"{ws.jobs}/j1/results/many/download")
+        assert answer.headers["content-disposition"] == 'attachment; filename="many.tar.gz"'
+        with tarfile.open(fileobj=io.BytesIO(answer.content)) as archive:
+            assert sorted(member.name.split("many/")[-1].lstrip("./") for member in archive if member.isfile()) == ["a.txt", "b/c.txt"]
+        says(api.get(f"{ws.jobs}/j1/results/nothing", 404), "not found")
+
+    def test_the_client_reads_what_a_runner_wrote(self, ws_client, api, ws):
+        made = ws_client.jobs.create(name="j1", source="test", spec={}, platform_spec={"steps": [step("s1")]})
+        move(api, ws, "s1", "active")
+        task = {"status": "active", "status_details": {"step": 1}}
+        api.put(f"{ws.jobs}/j1/steps/s1/tasks/task-1", task)
+        status = ws_client.jobs.get_status("j1")
+        assert status.status == "active" and status.steps[0].tasks[0].status_details == {"step": 1}
+        assert ws_client.jobs.cancel("j1").status == "cancelling"
+        move(api, ws, "s1", "cancelled")
+        after = ws_client.jobs.cancel("j1")
+        assert after.status == "cancelled" and after.attempt_id == made.attempt_id
+        for each in (status, status.steps[0], status.steps[0].tasks[0]):
+            assert each.created_at and each.updated_at

@@ -45,7 +45,8 @@ async function refusalOf(response) {
 
 export async function ask(path, { method = 'GET', body, headers = {}, signal } = {}) {
   const all = { Accept: 'application/json', ...headers };
-  if (token.get()) all.Authorization = `Bearer ${token.get()}`;
+  const sent = token.get();
+  if (sent) all.Authorization = `Bearer ${sent}`;
   if (body !== undefined) all['Content-Type'] = 'application/json';
   let response;
   try {
@@ -57,7 +58,8 @@ export async function ask(path, { method = 'GET', body, headers = {}, signal } =
   }
   if (response.ok) return response;
   const refusal = await refusalOf(response);
-  if (response.status === 401) for (const listener of listeners) listener('needed', refusal.message);
+  // A late refusal of a token that was replaced meanwhile says nothing about the present one.
+  if (response.status === 401 && sent === token.get()) for (const listener of listeners) listener('needed', refusal.message);
   throw refusal;
 }
 

@@ -1,6 +1,7 @@
 """The plug-in against a stub: which requests its calls make, and what it makes of the answers. No Luthier is needed."""
 
 import asyncio
+import importlib.metadata
 import os
 import subprocess
 import sys
@@ -8,6 +9,7 @@ import sys
 import pytest
 from nemo_platform import AsyncNeMoPlatform, ConflictError, NeMoPlatform, NotFoundError, UnprocessableEntityError
 from stub import Stub
+from support import ROOT
 
 JOBS = "/apis/customization/v2/workspaces/default/jobs"
 AUTOMODEL = "/apis/customization/v2/workspaces/default/automodel/jobs"
@@ -321,3 +323,40 @@ def test_the_hook_can_be_removed_and_put_back(tmp_path):
 
 def test_the_start_of_python_imports_nothing_of_the_client():
     assert run("import sys; print([m for m in sys.modules if m.startswith(('nemo', 'pydantic', 'httpx'))])") == "[]"
+
+
+def test_the_wheel_needs_nothing_but_the_client_and_carries_its_types():
+    wheel = importlib.metadata.distribution("luthier-nemo")
+    assert [requirement.replace(" ", "") for requirement in wheel.requires] in (["nemo-platform>=0.1.2"], ["nemo-platform(>=0.1.2)"])
+    assert {"luthier_nemo/py.typed", "luthier_nemo.pth"} <= {str(file) for file in wheel.files}
+    assert [(entry.group, entry.name) for entry in wheel.entry_points] == [("nemo.sdk", "customization")]
+    assert "Root-Is-Purelib: true" in wheel.read_text("WHEEL")
+
+
+# An unused "type: ignore" is itself an error, so that the last line proves that wrong specs are found.
+TYPED_USE = """
+from luthier_nemo.jobs import Jobs
+from luthier_nemo.types import CustomizationJobInputParam, SftTrainingParam
+
+
+def use(jobs: Jobs) -> str:
+    training: SftTrainingParam = {"type": "sft", "peft": {"type": "lora", "rank": 8}}
+    spec: CustomizationJobInputParam = {"model": "w/m", "dataset": "fileset://w/d", "training": training}
+    return jobs.create(spec=spec).spec.output.name
+
+
+wrong: SftTrainingParam = {"type": "dpo"}  # type: ignore[typeddict-item]
+"""
+
+
+def test_the_package_and_a_program_that_uses_it_pass_the_type_checker(tmp_path):
+    pytest.importorskip("mypy", reason="the checker is in the environment of the newest client alone")
+    program = tmp_path / "program.py"
+    program.write_text(TYPED_USE)
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy", "--cache-dir", ROOT / "build/clients/mypy", "luthier_nemo", program],
+        cwd=ROOT / "python",
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
