@@ -3,6 +3,7 @@
 #include "actors/api/fileset_schema.hpp"
 #include "actors/api/fileset_storage.hpp"
 #include "actors/rest/names.hpp"
+#include "events/base/sha256.hpp"
 
 namespace luthier::api {
 namespace {
@@ -63,6 +64,18 @@ Or<CustomFields> read_custom_fields(const Context& context, const Json& given) {
   return read;
 }
 
+// Of a request that says by its Idempotency-Key that it may come twice. The command that a repetition would make can be another one, since
+// the store may answer otherwise by then: so the fileset keeps whose request it was.
+std::string repetition_mark(const Context& context, const Json& wish) {
+  const auto* key = context.exchange.request.headers.find("Idempotency-Key");
+  return key ? sha256_hex(context.caller.id + "\n" + *key + "\n" + dump(wish)) : "";
+}
+
+bool is_made_by(const Document& fileset, const std::string& mark) {
+  const auto import = detail_of(fileset.row, "import");
+  return !mark.empty() && text_or_empty(import, "request") == mark;
+}
+
 // Storage elsewhere, once its store has been asked. A name that cannot be used anyway is refused by the command, and costs no question.
 std::optional<Answer> add_storage(const Context& context, const std::string& name, Json storage, bool is_cached, Json& details) {
   const auto& settings = context.services.settings;
@@ -87,8 +100,12 @@ Answer create_fileset(Context& context) {
   Json details = Json::object();
   auto custom = read_custom_fields(context, wish["custom_fields"]);
   if (const auto* refusal = std::get_if<Answer>(&custom)) return *refusal;
-  if (wish["storage"].is_object())
+  if (wish["storage"].is_object()) {
+    const auto mark = repetition_mark(context, wish);
+    if (const auto present = find_fileset(context, context.workspace(), name); present && is_made_by(*present, mark)) return made(present, 200);
     if (auto refusal = add_storage(context, name, wish["storage"], wish["cache"] == true, details)) return *refusal;
+    if (!mark.empty() && details.contains("import")) details["import"]["request"] = mark;
+  }
   const auto& [fields, service] = std::get<CustomFields>(custom);
   if (wish["metadata"].is_object()) details["metadata"] = wish["metadata"];
   if (!fields.empty()) details["custom_fields"] = fields;

@@ -31,4 +31,13 @@ TEST_CASE("a body that says it is compressed is refused, whatever it is for") {
   CHECK(f.call("PUT", file, "abc", "Content-Encoding: identity\r\n").status == 200);
 }
 
+TEST_CASE("a parameter that makes no difference is read all the same") {
+  ApiFixture f;
+  const std::string workspaces = "/apis/entities/v2/workspaces";
+  CHECK(f.call("POST", workspaces + "?wait_role_propagation=2", R"({"name":"ws1"})").status == 422);
+  CHECK(f.call("POST", workspaces + "?wait_role_propagation=false", R"({"name":"ws1"})").status == 201);
+  CHECK(f.call("POST", workspaces + "/ws1/members?wait_role_propagation=x", R"({"principal":"p1"})").status == 422);
+  CHECK(f.call("DELETE", workspaces + "/ws1/members/nobody?wait_role_propagation=x").status == 422);
+}
+
 }  // namespace luthier::api

@@ -1,9 +1,10 @@
 // What a fileset keeps of the store that its files come from, in its details beside `storage`: the listing as it was when the fileset was
 // made, and how far its import is.
 //
-//   "import": {"state", "revision", "bytes", "file_count", "error"?, "files"?: [{"path", "size", "sha256"?, "git_oid"?, "etag"?}, …]}
+//   "import": {"state", "revision", "bytes", "file_count", "error"?, "request"?,
+//              "files"?: [{"path", "size", "sha256"?, "git_oid"?, "etag"?}, …]}
 //
-// Once every file is here, `files` goes: the fileset has them then.
+// Once every file is here, `files` goes: the fileset has them then. `request` tells a repetition of the request that made the fileset.
 #pragma once
 
 #include <optional>

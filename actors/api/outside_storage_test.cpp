@@ -94,6 +94,18 @@ TEST_CASE("a name that is taken costs the hub no question") {
   CHECK(o.hub.hub.seen().size() == asked);
 }
 
+TEST_CASE("a creation that is repeated under its key is the same one, whatever the hub has by then") {
+  Outside o;
+  const auto body = R"({"name":"far","storage":{"type":"huggingface","repo_id":"owner/name"}})";
+  const auto first = o.f.call("POST", filesets, body, "Idempotency-Key: k1\r\n");
+  REQUIRE(first.status == 200);
+  o.hub.small["new.txt"] = "new";
+  const auto again = o.f.call("POST", filesets, body, "Idempotency-Key: k1\r\n");
+  CHECK(again.status == 200);
+  CHECK(again.body == first.body);
+  CHECK(o.f.call("POST", filesets, body, "Idempotency-Key: k2\r\n").status == 409);
+}
+
 TEST_CASE("Amazon's store is one host among those that an operator allows") {
   Outside o;
   const auto body = R"({"name":"far","storage":{"type":"s3","bucket":"b","region":"eu-west-1"}})";

@@ -36,7 +36,17 @@ Schema member_schema() {
 Schema create_schema() { return object({required("name", entity_name()), optional("description", description())}).named("CreateWorkspace"); }
 Schema update_schema() { return object({optional("description", description())}).named("UpdateWorkspace"); }
 
+std::vector<QueryField> propagation() { return {{optional("wait_role_propagation", boolean(), true), "accepted; roles hold at once"}}; }
+
+std::optional<Answer> refuse_propagation(const Context& context) {
+  static const auto fields = propagation();
+  const auto query = read_query(context.query, fields);
+  if (const auto* refusal = std::get_if<Answer>(&query)) return *refusal;
+  return std::nullopt;
+}
+
 Answer create_workspace(Context& context) {
+  if (auto refusal = refuse_propagation(context)) return *refusal;
   static const Schema schema = create_schema();
   const auto body = context.body(schema);
   if (const auto* refusal = std::get_if<Answer>(&body)) return *refusal;
@@ -151,6 +161,7 @@ Schema new_member_schema() {
 Schema new_roles_schema() { return object({required("roles", roles_schema())}).named("UpdateWorkspaceMember"); }
 
 Answer add_member(Context& context) {
+  if (auto refusal = refuse_propagation(context)) return *refusal;
   static const Schema schema = new_member_schema();
   const auto body = context.body(schema);
   if (const auto* refusal = std::get_if<Answer>(&body)) return *refusal;
@@ -159,6 +170,7 @@ Answer add_member(Context& context) {
 }
 
 Answer change_member(Context& context) {
+  if (auto refusal = refuse_propagation(context)) return *refusal;
   static const Schema schema = new_roles_schema();
   const auto body = context.body(schema);
   if (const auto* refusal = std::get_if<Answer>(&body)) return *refusal;
@@ -168,6 +180,7 @@ Answer change_member(Context& context) {
 }
 
 Answer remove_member(Context& context) {
+  if (auto refusal = refuse_propagation(context)) return *refusal;
   const auto& principal = context.path["principal"];
   const auto member = member_of(context, principal);
   if (!member) return detail(404, "member " + principal + " not found in workspace " + context.workspace());
@@ -175,8 +188,6 @@ Answer remove_member(Context& context) {
   if (!done) return from_error(done.error());
   return ok({{"message", "Member removed"}, {"id", principal}, {"deleted_count", (*member)["roles"].size()}});
 }
-
-std::vector<QueryField> propagation() { return {{optional("wait_role_propagation", boolean(), true), "accepted; roles hold at once"}}; }
 
 }  // namespace
 

@@ -105,14 +105,15 @@ def waiting(side):
             side.server.go_on()
 
 
-def rounds(count, ours, theirs, measure, before=lambda: None):
-    """Ours, theirs, ours, theirs …: lists of results in pairs; `before` is measured before each of ours."""
+def rounds(count, ours, theirs, measure, bound=lambda: 0):
+    """Ours, theirs, ours, theirs …: lists of results in pairs; with each of ours the mean of `bound` before and after it."""
     found = []
     for _ in range(count):
         with waiting(theirs):
-            first = before()
+            before = bound()
             own = measure(ours)
-        found.append((first, own, measure(theirs) if theirs else None))
+            after = bound()
+        found.append(((before + after) / 2, own, measure(theirs) if theirs else None))
     return [list(column) for column in zip(*found)]
 
 

@@ -2,6 +2,7 @@
 tutorials do. The module starts a server of its own, whose configuration allows these hosts; it is killed and started again on the way."""
 
 import hashlib
+import logging
 import os
 import pathlib
 import random
@@ -65,13 +66,14 @@ def hub():
 
 @pytest.fixture(scope="module")
 def s3():
-    """(endpoint, boto3's client) of a store that is not ours."""
-    moto = pytest.importorskip("moto.server")
-    boto3 = pytest.importorskip("boto3")
-    import logging
-
-    from botocore.config import Config
-
+    """(endpoint, boto3's client) of a store that is not ours; None where there is none."""
+    try:
+        import boto3
+        import moto.server as moto
+        from botocore.config import Config
+    except ImportError:
+        yield None
+        return
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     store = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     store.start()
@@ -86,7 +88,7 @@ def s3():
 def server(hub, s3, tmp_path_factory):
     if not LUTHIER.exists():
         pytest.skip(f"there is no {LUTHIER}")
-    server = Server(tmp_path_factory.mktemp("imports"), [hub.url, s3[0]])
+    server = Server(tmp_path_factory.mktemp("imports"), [hub.url] + ([s3[0]] if s3 else []))
     server.start()
     yield server
     server.end()
@@ -293,6 +295,18 @@ def test_a_deleted_fileset_ends_its_import(server, hub, place):
     ends(server, again)
 
 
+def test_a_deleted_workspace_ends_its_imports(server, hub):
+    paths = Paths(unique("far"))
+    server.api.post("/apis/entities/v2/workspaces", {"name": paths.workspace})
+    under_way(server, hub, paths)
+    server.api.delete(f"/apis/entities/v2/workspaces/{paths.workspace}", 200)
+    wait_until(lambda: not partial_files(server), 10)
+    hub.seconds_per_piece = 0.0
+    wait_until(lambda: server.api.get(f"/apis/entities/v2/workspaces/{paths.workspace}", None).status_code == 404, 30)
+    server.api.post("/apis/entities/v2/workspaces", {"name": paths.workspace})
+    assert server.api.rows(paths.filesets) == [] and server.api.rows(paths.jobs) == []
+
+
 def test_other_bytes_than_promised_end_the_import(server, hub, place):
     repository = hub.repositories["tiny/damaged"]
     repository.files["weights.bin"] = LARGE[: MEBIBYTE - 1] + b"?"
@@ -324,6 +338,8 @@ def test_an_import_survives_the_death_of_the_server_and_a_stop(server, hub, plac
 
 
 def test_a_fileset_comes_from_a_real_s3_server(server, s3, place):
+    if not s3:
+        pytest.skip("moto's server is not installed here")
     endpoint, store = s3
     store.create_bucket(Bucket="data")
     files = {"train/train.jsonl": rows_as_text().encode(), "ä+ö & <x>.txt": b"odd", "empty": b"", "weights.bin": LARGE}

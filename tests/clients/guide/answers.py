@@ -27,6 +27,8 @@ REPLACED = [
     (re.compile(r"\b[a-z0-9]{26}\b"), "…"),
     (re.compile(r"127\.0\.0\.1:(?!8080\b)\d+"), "127.0.0.1:…"),
     (re.compile(r"\(\+\d+s\)"), "(+0s)"),
+    (re.compile(r"\d+ tokens/s"), "… tokens/s"),
+    (re.compile(r"steps in \d+\.\d s"), "steps in … s"),
 ]
 VARYING = {"created", "seconds"}  # numbers that are different each time
 LEFT_OUT = {"tokens_per_second", "seconds_left"}
