@@ -31,20 +31,6 @@ std::uint64_t sum_of(std::string_view window) {
   return sum;
 }
 
-// Up to the end of the file: one that is shorter than it was has another digest.
-Result<void> read_window(int file, const std::filesystem::path& path, std::int64_t window, std::int64_t size, std::string& to) {
-  const auto begin = window * window_bytes;
-  to.resize(static_cast<std::size_t>(std::min(window_bytes, size - begin)));
-  for (std::size_t filled = 0; filled < to.size();) {
-    const auto got = ::pread(file, to.data() + filled, to.size() - filled, begin + static_cast<off_t>(filled));
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return file_error(path, errno);
-    if (got == 0) to.resize(filled);
-    filled += static_cast<std::size_t>(got);
-  }
-  return {};
-}
-
 }  // namespace
 
 Result<std::string_view> BlobReader::read(std::int64_t offset, std::size_t length) {
@@ -59,44 +45,35 @@ Result<std::string_view> BlobReader::read(std::int64_t offset, std::size_t lengt
   return std::string_view(loaded_).substr(static_cast<std::size_t>(offset % window_bytes), length);
 }
 
-// All of the chunk goes by once. Whoever has read a whole chunk will want the next one: it is verified meanwhile.
+// All of the chunk goes by once, in windows, and what is kept of them is a sum of each.
 Result<void> BlobReader::verify(std::int64_t chunk) {
   if (chunk == verified_chunk_) return {};
-  const bool goes_on = chunk == verified_chunk_ + 1 && chunk > 0;
   verified_chunk_ = -1;
-  if (ahead_chunk_ != chunk) ahead_ = verifying(chunk, std::launch::deferred);
-  ahead_chunk_ = -1;
-  auto sums = ahead_.get();
-  if (!sums) return sums.error();
-  if (sums->empty()) return corrupt(chunk);
-  sums_ = std::move(*sums);
+  sums_.clear();
+  Sha256 digest;
+  const auto end = std::min((chunk + 1) * chunk_bytes, size());
+  for (auto at = chunk * chunk_bytes; at < end; at += window_bytes) {
+    if (auto loaded = load(at / window_bytes); !loaded) return loaded;
+    digest.update(loaded_);
+    sums_.push_back(sum_of(loaded_));
+  }
+  if (digest.hex() != chunks_.digests[static_cast<std::size_t>(chunk)]) return corrupt(chunk);
   verified_chunk_ = chunk;
-  if (!goes_on || (chunk + 1) * chunk_bytes >= size()) return {};
-  ahead_ = verifying(chunk + 1, std::launch::async | std::launch::deferred);
-  ahead_chunk_ = chunk + 1;
   return {};
-}
-
-std::future<Result<BlobReader::Sums>> BlobReader::verifying(std::int64_t chunk, std::launch when) const {
-  return std::async(when, [file = file_.get(), path = path_, chunk, size = size(),
-                           expected = chunks_.digests[static_cast<std::size_t>(chunk)]]() -> Result<Sums> {
-    Sha256 digest;
-    Sums sums;
-    std::string bytes;
-    const auto end = std::min((chunk + 1) * chunk_bytes, size);
-    for (auto at = chunk * chunk_bytes; at < end; at += window_bytes) {
-      if (auto read = read_window(file, path, at / window_bytes, size, bytes); !read) return read.error();
-      digest.update(bytes);
-      sums.push_back(sum_of(bytes));
-    }
-    return digest.hex() == expected ? sums : Sums();
-  });
 }
 
 Result<void> BlobReader::load(std::int64_t window) {
   if (window == loaded_window_) return {};
   loaded_window_ = -1;
-  if (auto read = read_window(file_.get(), path_, window, size(), loaded_); !read) return read;
+  const auto begin = window * window_bytes;
+  loaded_.resize(static_cast<std::size_t>(std::min(window_bytes, size() - begin)));
+  for (std::size_t filled = 0; filled < loaded_.size();) {
+    const auto got = ::pread(file_.get(), loaded_.data() + filled, loaded_.size() - filled, begin + static_cast<off_t>(filled));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return file_error(path_, errno);
+    if (got == 0) loaded_.resize(filled);  // shorter than it was: its digest will say so
+    filled += static_cast<std::size_t>(got);
+  }
   loaded_window_ = window;
   return {};
 }

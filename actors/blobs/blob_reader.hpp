@@ -4,7 +4,6 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <future>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,9 +25,6 @@ class BlobReader {
   friend class BlobStore;
   BlobReader(std::filesystem::path path, Descriptor file, ChunkList chunks)
       : path_(std::move(path)), file_(std::move(file)), chunks_(std::move(chunks)) {}
-  // What is kept of a verified chunk: a sum of each of its windows. Empty: the chunk is damaged.
-  using Sums = std::vector<std::uint64_t>;
-  std::future<Result<Sums>> verifying(std::int64_t chunk, std::launch when) const;
   Result<void> verify(std::int64_t chunk);
   Result<void> load(std::int64_t window);
   Error corrupt(std::int64_t chunk);
@@ -36,10 +32,9 @@ class BlobReader {
   std::filesystem::path path_;
   Descriptor file_;
   ChunkList chunks_;
-  std::int64_t verified_chunk_ = -1, ahead_chunk_ = -1, loaded_window_ = -1;
-  Sums sums_;
-  std::string loaded_;                // the window
-  std::future<Result<Sums>> ahead_;  // the last member: it reads the file
+  std::int64_t verified_chunk_ = -1, loaded_window_ = -1;
+  std::vector<std::uint64_t> sums_;  // of the windows of the chunk that is verified
+  std::string loaded_;               // the window
 };
 
 }  // namespace luthier::blobs
