@@ -67,7 +67,7 @@ Schema query_schema() {
 }
 
 // Of OpenTelemetry's own export requests no more than this is promised here: who sends them has their definition.
-Schema export_schema() { return object({maybe("resourceLogs", list_of(map_of(any())))}).named("ExportLogsRequest"); }
+Schema export_schema() { return object({maybe("resourceLogs", list_of(map_of(any())).or_null())}).named("ExportLogsRequest"); }
 
 Schema taken_schema() {
   const auto partial = object({required("rejectedLogRecords", integer().at_least(0)), required("errorMessage", text())});

@@ -57,11 +57,17 @@ const Schema& update_schema() {
   return schema;
 }
 
+// As an answer has it: the key is null or empty there, because none is kept.
+Schema shown_api_endpoint() {
+  return object({optional("url", text()), optional("model_id", text()), maybe("api_key", text().length(0, 0).or_null()), optional("format", text())})
+      .named("APIEndpoint");
+}
+
 Schema model_schema() {
   const auto text_or_null = [](const char* name) { return optional(name, text()); };
   return object({required("id", text()), required("name", text()), required("workspace", text()), text_or_null("project"), text_or_null("description"),
                  optional("spec", given_spec_schema()), optional("finetuning_type", finetuning_type()), text_or_null("fileset"), text_or_null("base_model"),
-                 optional("api_endpoint", api_endpoint()), optional("backend_format", backend_format()), optional("prompt", prompt_data()),
+                 optional("api_endpoint", shown_api_endpoint()), optional("backend_format", backend_format()), optional("prompt", prompt_data()),
                  required("custom_fields", map_of(any())), optional("ownership", map_of(any())), required("model_providers", list_of(text())),
                  required("trust_remote_code", boolean()), required("adapters", list_of(adapter_schema())), required("created_at", timestamp()),
                  required("updated_at", timestamp()), maybe("spec_error", text())})
