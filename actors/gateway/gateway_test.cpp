@@ -245,7 +245,7 @@ TEST_CASE("health, and routes and methods that are not there") {
   const auto wrong = ask(*gateway, get("/v1/chat/completions"));
   CHECK(wrong.status == 405);
   CHECK(wrong.head.find("Allow: POST") != std::string::npos);
-  const auto head = ask(*gateway, "HEAD /livez HTTP/1.1\r\nConnection: close\r\n\r\n");
+  const auto head = ask(*gateway, "HEAD /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
   CHECK(head.status == 200);
   CHECK(head.body.empty());
 }
@@ -253,17 +253,17 @@ TEST_CASE("health, and routes and methods that are not there") {
 TEST_CASE("a connection serves one request after the other, also when they come at once") {
   const auto gateway = start(doors_to("http://127.0.0.1:1"));
   auto client = connect_to(gateway->port());
-  client.send("GET /livez HTTP/1.1\r\n\r\nGET /readyz HTTP/1.1\r\n\r\n");
+  client.send("GET /livez HTTP/1.1\r\nHost: x\r\n\r\nGET /readyz HTTP/1.1\r\nHost: x\r\n\r\n");
   REQUIRE(client.wait_for("{\"status\":\"ok\"}HTTP/1.1 200 OK"));
   client.send(post("{\"model\":\"absent\"}", "/v1/completions", ""));
   REQUIRE(client.wait_for("HTTP/1.1 404"));
-  client.send("GET /livez HTTP/1.1\r\nConnection: close\r\n\r\n");
+  client.send("GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
   CHECK(client.wait_for_end());
 }
 
 TEST_CASE("a body in chunks is read, and one that cheats is refused") {
   const auto gateway = start(doors_to("http://127.0.0.1:1"));
-  const std::string head = "POST /v1/completions HTTP/1.1\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n";
+  const std::string head = "POST /v1/completions HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n";
   const auto good = ask(*gateway, head + "9\r\n{\"model\":\r\n8;x=y\r\n\"absent\"\r\n1\r\n}\r\n0\r\nTrailer: x\r\n\r\n");
   CHECK(good.status == 404);
   CHECK(good.parsed()["error"]["message"].get<std::string>().find("absent") != std::string::npos);
@@ -274,7 +274,7 @@ TEST_CASE("a body in chunks is read, and one that cheats is refused") {
     const bool refused = client.wait_for("HTTP/1.1 400", 300);
     if (body != "0\r\nno end") CHECK(refused);
   }
-  const auto smuggled = ask(*gateway, "POST /v1/completions HTTP/1.1\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /livez HTTP/1.1\r\n\r\n");
+  const auto smuggled = ask(*gateway, "POST /v1/completions HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /livez HTTP/1.1\r\nHost: x\r\n\r\n");
   CHECK(smuggled.status == 400);
   CHECK(smuggled.body.find("HTTP/1.1") == std::string::npos);
 }
@@ -288,8 +288,8 @@ TEST_CASE("headers, bodies and their time are bounded") {
   const auto gateway = start(doors_to("http://127.0.0.1:1"), options);
   CHECK(ask(*gateway, get("/livez", "X: " + std::string(3000, 'x') + "\r\n")).status == 431);
   CHECK(ask(*gateway, post(std::string(1001, ' '))).status == 413);
-  CHECK(ask(*gateway, "POST /v1/completions HTTP/1.1\r\nContent-Length: 999999999999\r\n\r\n").status == 413);
-  CHECK(ask(*gateway, "POST /v1/completions HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1000\r\n").status == 413);
+  CHECK(ask(*gateway, "POST /v1/completions HTTP/1.1\r\nHost: x\r\nContent-Length: 999999999999\r\n\r\n").status == 413);
+  CHECK(ask(*gateway, "POST /v1/completions HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1000\r\n").status == 413);
   CHECK(ask(*gateway, "nonsense\r\n\r\n").status == 400);
 
   auto slow_head = connect_to(gateway->port());
@@ -299,7 +299,7 @@ TEST_CASE("headers, bodies and their time are bounded") {
   CHECK(silent.wait_for_end(3000));
   CHECK(silent.received().empty());
   auto slow_body = connect_to(gateway->port());
-  slow_body.send("POST /v1/completions HTTP/1.1\r\nContent-Length: 500\r\n\r\n");
+  slow_body.send("POST /v1/completions HTTP/1.1\r\nHost: x\r\nContent-Length: 500\r\n\r\n");
   const auto begin = std::chrono::steady_clock::now();
   std::thread drip([&] {
     for (int i = 0; i < 100 && slow_body.send("x"); ++i) std::this_thread::sleep_for(20ms);
@@ -435,11 +435,11 @@ TEST_CASE("blobs need the token, which only its owner can read") {
 TEST_CASE("bytes of another digest are refused and not kept") {
   const BlobPlace place;
   const auto digest = sha256_hex("these");
-  const auto answer = ask(*place.gateway, "PUT /internal/v1/blobs/" + digest + " HTTP/1.1\r\nAuthorization: Bearer " + place.token +
+  const auto answer = ask(*place.gateway, "PUT /internal/v1/blobs/" + digest + " HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + place.token +
                                               "\r\nContent-Length: 5\r\nConnection: close\r\n\r\nthose");
   CHECK(answer.status == 400);
   CHECK_FALSE(*place.here.find(digest));
-  CHECK(ask(*place.gateway, "PUT /internal/v1/blobs/../../x HTTP/1.1\r\nAuthorization: Bearer " + place.token +
+  CHECK(ask(*place.gateway, "PUT /internal/v1/blobs/../../x HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + place.token +
                                 "\r\nContent-Length: 1\r\nConnection: close\r\n\r\nx").status == 400);
 }
 
@@ -453,7 +453,7 @@ TEST_CASE("a blob that is too large or cut off is refused and not kept") {
   const auto digest = sha256_hex("whole");
   {
     auto client = connect_to(place.gateway->port());
-    client.send("PUT /internal/v1/blobs/" + digest + " HTTP/1.1\r\nAuthorization: Bearer " + place.token + "\r\nContent-Length: 5\r\n\r\nwhol");
+    client.send("PUT /internal/v1/blobs/" + digest + " HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + place.token + "\r\nContent-Length: 5\r\n\r\nwhol");
     std::this_thread::sleep_for(50ms);
   }
   std::this_thread::sleep_for(100ms);

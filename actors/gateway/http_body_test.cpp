@@ -14,7 +14,7 @@ TEST_CASE("a client that waits with its body hears when it is wanted, and not if
     if (exchange.request.path == "/no") return exchange.answer(401, "text/plain", "no");
     echo(exchange);
   }, options);
-  const std::string rest = " HTTP/1.1\r\nExpect: 100-Continue\r\nContent-Length: ";
+  const std::string rest = " HTTP/1.1\r\nHost: x\r\nExpect: 100-Continue\r\nContent-Length: ";
   auto client = connect_to(server->port());
   client.send("PUT /" + rest + "5\r\n\r\n");
   REQUIRE(client.wait_for("HTTP/1.1 100 Continue\r\n\r\n"));
@@ -27,12 +27,12 @@ TEST_CASE("a client that waits with its body hears when it is wanted, and not if
   CHECK_FALSE(has(client.received(), "100 Continue"));
   CHECK(ask_server(server->port(), "PUT /no" + rest + "5\r\n\r\n").find("HTTP/1.1 401 ") == 0);
   CHECK(ask_server(server->port(), "PUT /" + rest + "101\r\n\r\n").find("HTTP/1.1 413 ") == 0);
-  CHECK(ask_server(server->port(), "PUT / HTTP/1.1\r\nExpect: miracles\r\n\r\n").find("HTTP/1.1 417 ") == 0);
+  CHECK(ask_server(server->port(), "PUT / HTTP/1.1\r\nHost: x\r\nExpect: miracles\r\n\r\n").find("HTTP/1.1 417 ") == 0);
 }
 
 TEST_CASE("chunks arrive whole however they are cut") {
   const auto server = serve(echo);
-  const std::string head = "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n";
+  const std::string head = "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n";
   const std::string body = "5\r\nhello\r\n1a;x=y;z=\"q\"\r\nabcdefghijklmnopqrstuvwxyz\r\n0\r\nTrailer: x\r\n\r\n";
   using Pair = std::pair<std::string, std::string>;
   for (const auto& [coded, meant] : {Pair{body, "helloabcdefghijklmnopqrstuvwxyz"}, Pair{"0\r\n\r\n", ""},
@@ -75,20 +75,20 @@ TEST_CASE("a sender that is slow is ended, one that is only long is not, and our
     dripping.join();
     return refused;
   };
-  CHECK(drip("POST / HTTP/1.1\r\nContent-Length: 100000\r\n\r\n", "x", 10ms));
-  CHECK(drip("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", "1\r\nx\r\n", 10ms));
-  CHECK(drip("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1;", "x", 10ms));
-  CHECK(drip("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", "A: b\r\n", 10ms));
+  CHECK(drip("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n", "x", 10ms));
+  CHECK(drip("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n", "1\r\nx\r\n", 10ms));
+  CHECK(drip("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1;", "x", 10ms));
+  CHECK(drip("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", "A: b\r\n", 10ms));
 
   auto steady = connect_to(server->port());
-  steady.send("POST / HTTP/1.1\r\nContent-Length: 20000\r\n\r\n");
+  steady.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 20000\r\n\r\n");
   for (int i = 0; i < 20; ++i) {  // for longer than `body_timeout`
     steady.send(std::string(1000, 'x'));
     std::this_thread::sleep_for(30ms);
   }
   CHECK(steady.wait_for("HTTP/1.1 200"));
   auto late = connect_to(server->port());
-  late.send("POST /busy HTTP/1.1\r\nContent-Length: 5\r\n\r\nhel");
+  late.send("POST /busy HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhel");
   std::this_thread::sleep_for(600ms);
   late.send("lo");
   CHECK(late.wait_for("\r\n\r\nhello"));
@@ -96,7 +96,7 @@ TEST_CASE("a sender that is slow is ended, one that is only long is not, and our
 
 TEST_CASE("a chunk's line and its trailers are bounded") {
   const auto server = serve(echo);
-  const std::string head = "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n";
+  const std::string head = "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n";
   CHECK(ask_server(server->port(), head + "1;" + std::string(20000, 'x')).find("HTTP/1.1 400") == 0);
   std::string trailers = "0\r\n";
   while (trailers.size() < 20000) trailers += "A: b\r\n";
@@ -124,7 +124,7 @@ TEST_CASE("an upload of any length goes through without being held") {
   for (const std::string head : {"Content-Length: 268435456\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n"}) {
     received = 0;
     auto client = connect_to(server->port());
-    client.send("PUT / HTTP/1.1\r\n" + head);
+    client.send("PUT / HTTP/1.1\r\nHost: x\r\n" + head);
     const bool is_chunked = head[0] == 'T';
     for (int i = 0; i < 256; ++i) {
       if (is_chunked) client.send("100000\r\n");

@@ -15,7 +15,7 @@ TEST_CASE("a handler sees the request as it came, and who sent it") {
     seen = exchange.request;
     say_ok(exchange);
   });
-  CHECK(has(ask_server(server->port(), "GET /a%2Fb/c?x=%20y HTTP/1.1\r\nConnection: close\r\n\r\n"), "\r\n\r\nok"));
+  CHECK(has(ask_server(server->port(), "GET /a%2Fb/c?x=%20y HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"), "\r\n\r\nok"));
   CHECK(seen.target == "/a%2Fb/c?x=%20y");
   CHECK(seen.raw_path == "/a%2Fb/c");
   CHECK(seen.path == "/a/b/c");
@@ -28,10 +28,10 @@ TEST_CASE("statuses without a body have none, and a HEAD's answer says how long 
     const int status = std::stoi(exchange.request.path.substr(1));
     exchange.answer(status, status == 200 ? "text/plain" : "", status == 200 ? "1234567" : "");
   });
-  CHECK(ask_server(server->port(), "GET /204 HTTP/1.1\r\n\r\n", "\r\n\r\n") == "HTTP/1.1 204 No Content\r\n\r\n");
-  CHECK(ask_server(server->port(), "GET /304 HTTP/1.1\r\n\r\n", "\r\n\r\n") == "HTTP/1.1 304 Not Modified\r\n\r\n");
-  CHECK(ask_server(server->port(), "GET /418 HTTP/1.1\r\n\r\n", "\r\n\r\n") == "HTTP/1.1 418 I'm a teapot\r\nContent-Length: 0\r\n\r\n");
-  CHECK(ask_server(server->port(), "HEAD /200 HTTP/1.1\r\n\r\n", "\r\n\r\n") ==
+  CHECK(ask_server(server->port(), "GET /204 HTTP/1.1\r\nHost: x\r\n\r\n", "\r\n\r\n") == "HTTP/1.1 204 No Content\r\n\r\n");
+  CHECK(ask_server(server->port(), "GET /304 HTTP/1.1\r\nHost: x\r\n\r\n", "\r\n\r\n") == "HTTP/1.1 304 Not Modified\r\n\r\n");
+  CHECK(ask_server(server->port(), "GET /418 HTTP/1.1\r\nHost: x\r\n\r\n", "\r\n\r\n") == "HTTP/1.1 418 I'm a teapot\r\nContent-Length: 0\r\n\r\n");
+  CHECK(ask_server(server->port(), "HEAD /200 HTTP/1.1\r\nHost: x\r\n\r\n", "\r\n\r\n") ==
         "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 7\r\n\r\n");
 }
 
@@ -45,7 +45,7 @@ TEST_CASE("a large answer arrives whole, in pieces or at once") {
   });
   for (const std::string path : {"/once", "/known", "/chunked"}) {
     INFO(path);
-    const auto answer = ask_server(server->port(), "GET " + path + " HTTP/1.1\r\nConnection: close\r\n\r\n");
+    const auto answer = ask_server(server->port(), "GET " + path + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
     CHECK(std::count(answer.begin(), answer.end(), '#') == static_cast<std::ptrdiff_t>(large.size()));
     CHECK(has(answer, path == "/chunked" ? "Transfer-Encoding: chunked\r\n" : "Content-Length: 25165824\r\n"));
   }
@@ -72,7 +72,7 @@ TEST_CASE("what a handler gets wrong is not sent as if it were right") {
       if (path != "/endless") exchange.end();
     }
   });
-  const auto of = [&](const std::string& path) { return ask_server(server->port(), "GET " + path + " HTTP/1.1\r\n\r\n", "\r\n\r\n"); };
+  const auto of = [&](const std::string& path) { return ask_server(server->port(), "GET " + path + " HTTP/1.1\r\nHost: x\r\n\r\n", "\r\n\r\n"); };
   for (const std::string path : {"/injected", "/injected-begin"}) {
     CHECK(has(of(path), "HTTP/1.1 500 "));
     CHECK_FALSE(has(of(path), "Set-Cookie"));
@@ -86,7 +86,7 @@ TEST_CASE("what a handler gets wrong is not sent as if it were right") {
   CHECK(has(of("/throws"), "HTTP/1.1 500 "));
   for (const std::string path : {"/twice", "/short", "/long", "/endless"}) {  // the connection's end tells the client
     auto client = connect_to(server->port());
-    client.send("GET " + path + " HTTP/1.1\r\n\r\n");
+    client.send("GET " + path + " HTTP/1.1\r\nHost: x\r\n\r\n");
     CHECK(client.wait_for_end(3000));
     CHECK_FALSE(has(client.received(), "second"));
     CHECK_FALSE(has(client.received(), "abcde"));
@@ -107,26 +107,29 @@ TEST_CASE("a client of HTTP/1.0 may keep its connection, and is told so") {
 TEST_CASE("a short body that nobody reads does not cost the connection, a long one does") {
   const auto server = serve(say_ok);
   auto client = connect_to(server->port());
-  client.send("POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\nhello" + std::string(get_request));
+  client.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello" + std::string(get_request));
   CHECK(client.wait_for("okHTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\nok"));
   client.take();
-  client.send("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n" + std::string(get_request));
+  client.send("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n" + std::string(get_request));
   CHECK(client.wait_for("okHTTP/1.1 200 OK\r\n"));
   CHECK(client.wait_for("\r\n\r\nok"));
   client.take();
-  client.send("POST / HTTP/1.1\r\nContent-Length: 1000000\r\n\r\nx");
+  client.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\nx");
   CHECK(client.wait_for("Connection: close\r\n"));
   CHECK(client.wait_for_end());
 }
 
 TEST_CASE("requests that two programs could read differently are refused on the wire") {
   const auto server = serve(say_ok);
-  for (const std::string lines : {"GET / HTTP/1.1\r\nA: b\r\n c: d", "POST / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked",
+  for (const std::string lines : {"GET / HTTP/1.1\r\nHost: x\r\nA: b\r\n c: d", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked",
                                   "GET / HTTP/1.1\r\nHost: a\r\nHost: b", "GET http://a/ HTTP/1.1", "GET * HTTP/1.1", "G@T / HTTP/1.1",
-                                  "GET / HTTP/1.1\r\nA b: c", "GET / HTTP/1.1\r\nA : c", "GET / HTTP/3.0", "GET /%00 HTTP/1.1",
-                                   "GET / HTTP/1.1\r\nA: b\rc", "GET / HTTP/1.1\r\nA: b\nc: d", "POST / HTTP/1.1\r\nContent-Length: 1, 1"}) {
+                                  "GET / HTTP/1.1\r\nHost: x\r\nA b: c", "GET / HTTP/1.1\r\nHost: x\r\nA : c", "GET / HTTP/3.0", "GET /%00 HTTP/1.1",
+                                   "GET / HTTP/1.1\r\nHost: x\r\nA: b\rc", "GET / HTTP/1.1\r\nHost: x\r\nA: b\nc: d", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1, 1"}) {
     INFO(lines);
-    CHECK(ask_server(server->port(), lines + "\r\n\r\n").find("HTTP/1.1 400 ") == 0);
+    const std::string host = lines.find("Host") == lines.npos ? "\r\nHost: x" : "";
+    CHECK(ask_server(server->port(), lines + host + "\r\n\r\n").find("HTTP/1.1 400 ") == 0);
   }
-  CHECK(ask_server(server->port(), std::string("GET / HTTP/1.1\r\nA: \0\r\n\r\n", 24)).find("HTTP/1.1 400 ") == 0);
+  CHECK(ask_server(server->port(), "GET / HTTP/1.1\r\n\r\n").find("HTTP/1.1 400 ") == 0);
+  CHECK(ask_server(server->port(), "GET / HTTP/1.0\r\n\r\n").find("HTTP/1.1 200 ") == 0);
+  CHECK(ask_server(server->port(), std::string("GET / HTTP/1.1\r\nHost: x\r\nA: \0\r\n\r\n", 33)).find("HTTP/1.1 400 ") == 0);
 }

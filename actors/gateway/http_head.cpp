@@ -156,6 +156,7 @@ Result<RequestHead> parse_request_head(std::string_view text) {
   HeadParser<true> parser;
   if (auto parsed = parse(parser, text); !parsed) return parsed.error();
   if (parser.hosts > 1) return invalid("the header Host is there twice");
+  if (parser.hosts == 0 && parser.version > 10) return invalid("a request of HTTP/1.1 needs the header Host");  // RFC 9112, 3.2
   RequestHead head;
   head.method = std::move(parser.method);
   head.target = std::move(parser.target);

@@ -13,14 +13,14 @@ TEST_CASE("a request's head is taken apart") {
   CHECK(head->path == "/v1/models/default/smol");
   CHECK(head->raw_path == "/v1/models/default%2Fsmol");
   CHECK(head->query == "x=1");
-  CHECK(parse_request_head("GET /?a=%zz?b HTTP/1.1")->query == "a=%zz?b");
-  CHECK(parse_request_head("GET /a? HTTP/1.1")->raw_path == "/a");
+  CHECK(parse_request_head("GET /?a=%zz?b HTTP/1.1\r\nHost: x")->query == "a=%zz?b");
+  CHECK(parse_request_head("GET /a? HTTP/1.1\r\nHost: x")->raw_path == "/a");
   CHECK(head->keeps_connection);
   CHECK(*head->headers.find("authorization") == "Bearer  t");
   CHECK(head->headers.find("X-EMPTY")->empty());
   CHECK_FALSE(head->headers.find("absent"));
-  CHECK_FALSE(parse_request_head("GET / HTTP/1.1\r\nConnection: close\r\n")->keeps_connection);
-  CHECK_FALSE(parse_request_head("GET / HTTP/1.1\r\nConnection: TE, Close\r\n")->keeps_connection);
+  CHECK_FALSE(parse_request_head("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n")->keeps_connection);
+  CHECK_FALSE(parse_request_head("GET / HTTP/1.1\r\nHost: x\r\nConnection: TE, Close\r\n")->keeps_connection);
   CHECK_FALSE(parse_request_head("GET / HTTP/1.0\r\n")->keeps_connection);
   CHECK(parse_request_head("GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n")->keeps_connection);
 }
@@ -28,27 +28,29 @@ TEST_CASE("a request's head is taken apart") {
 TEST_CASE("a head that two programs could read differently is refused") {
   const std::vector<std::string> bad{"", "GET", "GET /", "GET / HTTP/2.0", "GET  / HTTP/1.1", "GET x HTTP/1.1", "GET http://x/ HTTP/1.1",
                                      "G(T / HTTP/1.1", "GET /\x01 HTTP/1.1", "GET /a b HTTP/1.1", "GET /%zz HTTP/1.1", "GET /%00 HTTP/1.1",
-                                     "GET / HTTP/1.1\r\nno colon", "GET / HTTP/1.1\r\nName : x", "GET / HTTP/1.1\r\n: x",
-                                     "GET / HTTP/1.1\r\n folded: x", "GET / HTTP/1.1\nHost: x", "GET / HTTP/1.1\r\nA: b\rC: d",
-                                     "GET / HTTP/1.1\r\nA: b\nC: d", std::string("GET / HTTP/1.1\r\nA: \0", 20),
-                                     "GET / HTTP/1.1\r\nA: b\r\n folded: x", "GET / HTTP/1.1\r\nA: b\r\n\tfolded", "GET / HTTP/1.1\r\nA:\r\n b",
+                                     "GET / HTTP/1.1\r\nHost: x\r\nno colon", "GET / HTTP/1.1\r\nHost: x\r\nName : x", "GET / HTTP/1.1\r\nHost: x\r\n: x",
+                                     "GET / HTTP/1.1\r\n folded: x", "GET / HTTP/1.1\nHost: x", "GET / HTTP/1.1\r\nHost: x\r\nA: b\rC: d",
+                                     "GET / HTTP/1.1\r\nHost: x\r\nA: b\nC: d", std::string("GET / HTTP/1.1\r\nHost: x\r\nA: \0", 29),
+                                     "GET / HTTP/1.1\r\nHost: x\r\nA: b\r\n folded: x", "GET / HTTP/1.1\r\nHost: x\r\nA: b\r\n\tfolded", "GET / HTTP/1.1\r\nHost: x\r\nA:\r\n b",
                                      "GET / HTTP/1.1\r\nHost: a\r\nHost: a", "GET / HTTP/1.1\r\nHost: a\r\nhost: b", "GET * HTTP/1.1", "OPTIONS * HTTP/1.1",
                                      "CONNECT a:1 HTTP/1.1", "GET /\xc3\xa9 HTTP/1.1", "GET /\x7f HTTP/1.1", std::string("GET /\0 HTTP/1.1", 15), "GET / HTTP/1.2",
-                                     "GET / http/1.1", "GET / HTTP/1.1 ", "GET / HTTP/1.1x", "\r\nGET / HTTP/1.1", "GET / HTTP/1.1\r\n\r\nA: b",
-                                     "GET / HTTP/1.1\r\nA: b\r\n\r\nGET / HTTP/1.1", "GET / HTTP/1.1\r\nA\xe9: b", "GET / HTTP/1.1\r\n\"a\": b",
-                                     "GET / HTTP/1.1\r\nConnection: ,;"};
+                                     "GET / http/1.1", "GET / HTTP/1.1 ", "GET / HTTP/1.1x", "\r\nGET / HTTP/1.1", "GET / HTTP/1.1\r\nHost: x\r\n\r\nA: b",
+                                     "GET / HTTP/1.1\r\nHost: x\r\nA: b\r\n\r\nGET / HTTP/1.1", "GET / HTTP/1.1\r\nHost: x\r\nA\xe9: b", "GET / HTTP/1.1\r\nHost: x\r\n\"a\": b",
+                                     "GET / HTTP/1.1\r\nHost: x\r\nConnection: ,;"};
   for (const auto& text : bad) {
     INFO(text);
-    CHECK_FALSE(parse_request_head(text));
+    CHECK_FALSE(parse_request_head(text.find("\r\n") == text.npos ? text + "\r\nHost: x" : text));
   }
-  std::string many = "GET / HTTP/1.1\r\n";
+  CHECK_FALSE(parse_request_head("GET / HTTP/1.1\r\nA: b"));  // without Host
+  CHECK(parse_request_head("GET / HTTP/1.0\r\nA: b"));
+  std::string many = "GET / HTTP/1.1\r\nHost: x\r\n";
   for (int i = 0; i < 101; ++i) many += "A: b\r\n";
   CHECK(parse_request_head(many).error().code == ErrorCode::limit);
 }
 
 TEST_CASE("the length of a body is said once and clearly") {
   const auto length = [](std::string_view headers, bool is_request = true) {
-    const auto head = parse_request_head("POST / HTTP/1.1\r\n" + std::string(headers));
+    const auto head = parse_request_head("POST / HTTP/1.1\r\nHost: x\r\n" + std::string(headers));
     return head ? body_length(head->headers, is_request) : Result<BodyLength>(head.error());
   };
   CHECK(length("")->bytes == 0);

@@ -76,7 +76,7 @@ TEST_CASE("a thousand connections wait, some for a request and some within an an
   std::vector<Peer> clients;
   for (int i = 0; i < 1000; ++i) {
     clients.push_back(connect_to(server->port()));
-    clients.back().send(i % 5 == 0 ? "GET /stream HTTP/1.1\r\n\r\n" : get_request);
+    clients.back().send(i % 5 == 0 ? "GET /stream HTTP/1.1\r\nHost: x\r\n\r\n" : get_request);
   }
   int streams = 0, answers = 0;
   for (auto& client : clients) {

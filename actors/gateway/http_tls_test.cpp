@@ -67,7 +67,7 @@ TEST_CASE("a client that speaks no TLS, or begins and falls silent, is let go") 
   auto server = HttpServer::start(options, [](Exchange& exchange) { exchange.answer(200, "text/plain", "ok"); });
   REQUIRE(server);
   auto plain = connect_to((*server)->port());
-  plain.send("GET / HTTP/1.1\r\n\r\n");
+  plain.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
   CHECK(plain.wait_for_end(2000));
   CHECK(plain.received().find("HTTP/1.1") == std::string::npos);
   auto silent = connect_to((*server)->port());

@@ -34,13 +34,18 @@ Result<api::Done> HttpPlatform::submit(events::Request request) {
 
 bool HttpPlatform::wait_for(Position position) {
   if (models_.position() >= position) return true;
+  std::condition_variable told;
   std::unique_lock lock(mutex_);
-  return moved_.wait_for(lock, projection_wait_max, [&] { return models_.position() >= position; });
+  const auto place = waiting_.emplace(position, &told);
+  const bool is_there = told.wait_for(lock, projection_wait_max, [&] { return models_.position() >= position; });
+  waiting_.erase(place);
+  return is_there;
 }
 
 void HttpPlatform::projected() {
-  { const std::lock_guard lock(mutex_); }  // so that nobody misses it between looking and waiting
-  moved_.notify_all();
+  const std::lock_guard lock(mutex_);  // so that nobody misses it between looking and waiting
+  const auto position = models_.position();
+  for (auto waiting = waiting_.begin(); waiting != waiting_.end() && waiting->first <= position; ++waiting) waiting->second->notify_one();
 }
 
 std::string HttpPlatform::random_bytes(std::size_t count) {

@@ -4,6 +4,7 @@
 
 #include <caf/actor.hpp>
 #include <condition_variable>
+#include <map>
 #include <mutex>
 
 #include "actors/api/platform.hpp"
@@ -34,7 +35,7 @@ class HttpPlatform final : public api::Platform {
   const projections::ReadModels& models_;
   const Clock& clock_;
   std::mutex mutex_;
-  std::condition_variable moved_;
+  std::multimap<Position, std::condition_variable*> waiting_;  // each wakes when its own position is there, and not before
 };
 
 }  // namespace luthier::node

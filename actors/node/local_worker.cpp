@@ -16,10 +16,9 @@ LocalWorker::LocalWorker(LocalWorkerOptions options) : options_(std::move(option
 
 LocalWorker::~LocalWorker() { stop(); }
 
-bool LocalWorker::pause(int milliseconds) const {
-  for (int waited = 0; waited < milliseconds && !stopping_; waited += 50)
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));
-  return !stopping_;
+bool LocalWorker::pause(int milliseconds) {
+  std::unique_lock lock(mutex_);
+  return !stops_.wait_for(lock, std::chrono::milliseconds(milliseconds), [&] { return stopping_.load(); });
 }
 
 void LocalWorker::watch() {
@@ -29,7 +28,7 @@ void LocalWorker::watch() {
     is_child_ = pid_ == 0;
     if (is_child_) pid_ = start();
     const auto started = std::chrono::steady_clock::now();
-    while (!stopping_ && pid_ > 0 && is_alive()) pause(100);
+    while (!stopping_ && pid_ > 0 && is_alive()) pause(300);
     if (stopping_) return;
     if (std::chrono::steady_clock::now() - started > std::chrono::minutes(1)) pause_ms = 200;
     options_.warn("the worker has ended; it is started again");
@@ -67,7 +66,11 @@ bool LocalWorker::is_alive() {
 
 void LocalWorker::stop() {
   if (!thread_.joinable()) return;
-  stopping_ = true;
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  stops_.notify_all();
   thread_.join();
   if (pid_ <= 0) return;
   ::kill(pid_, SIGTERM);

@@ -5,8 +5,10 @@
 #include <sys/types.h>
 
 #include <atomic>
+#include <condition_variable>
 #include <filesystem>
 #include <functional>
+#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
@@ -30,9 +32,11 @@ class LocalWorker {
   void watch();
   pid_t start() const;
   bool is_alive();  // collects it when it has ended and was our child
-  bool pause(int milliseconds) const;
+  bool pause(int milliseconds);  // false: it is to stop
 
   LocalWorkerOptions options_;
+  std::mutex mutex_;
+  std::condition_variable stops_;
   std::atomic<bool> stopping_{false};
   pid_t pid_ = 0;  // used by watch()'s thread, and by stop() once that has ended
   bool is_child_ = false;

@@ -217,6 +217,7 @@ def rate_rows(work, ours, theirs, ratio, goal):
 
 def measure_idle(ours, theirs, seconds):
     sides = [side for side in (ours, theirs) if side]
+    time.sleep(5)  # what a start leaves to do is not idleness
     before = [side.server.cpu_seconds() for side in sides]
     time.sleep(seconds)
     share = [(side.server.cpu_seconds() - cpu) / seconds * 100 for side, cpu in zip(sides, before)]

@@ -110,6 +110,7 @@ def heads():
         "a fold with a tab": f"{line}{host}X-A: 1\r\n\tX-Evil: 1\r\n\r\n",
         "a bare CR": f"{line}{host}X-A: 1\rX-Evil: 1\r\n\r\n",
         "a NUL": f"{line}{host}X-A: 1\0\r\n\r\n",
+        "no host": f"{line}Connection: close\r\n\r\n",
         "two hosts": f"{line}{host}Host: other\r\n\r\n",
         "two lengths": f"POST {PROJECTS} HTTP/1.1\r\n{host}Content-Length: 2\r\nContent-Length: 3\r\n\r\n{{}}",
         "a length in a list": f"POST {PROJECTS} HTTP/1.1\r\n{host}Content-Length: 2, 3\r\n\r\n{{}}",
