@@ -59,7 +59,7 @@ Result<bool> is_chat(const fs::path& checkpoint) {
 
 Json layers_json(const Decoder& decoder) {
   Json layers = Json::array();
-  for (const auto& [name, in, out] : linear_layers(decoder))
+  for (const auto& [name, in, out, bias] : linear_layers(decoder))
     layers.push_back({{"name", name}, {"in_features", in}, {"out_features", out}});
   return layers;
 }

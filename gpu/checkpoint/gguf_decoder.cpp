@@ -213,8 +213,9 @@ Result<Decoder> read_gguf_decoder(const GgufFile& file) {
   if (!rope) return rope.error();
   d.rope = *rope;
   d.tie_word_embeddings = !file.tensors().contains("output.weight");
-  d.attention_bias = file.tensors().contains("blk.0.attn_q.bias");
+  d.qkv_bias = d.output_bias = file.tensors().contains("blk.0.attn_q.bias");
   d.mlp_bias = file.tensors().contains("blk.0.ffn_gate.bias");
+  make_layers_alike(d);
   d.dtype = dtype_of(file);
   if (auto complete = check_tensors(file, d); !complete) return complete.error();
   return d;

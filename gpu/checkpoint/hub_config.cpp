@@ -40,7 +40,7 @@ void read_sizes(Members& config, Decoder& d) {
 void read_choices(Members& config, Decoder& d) {
   d.rms_norm_eps = config.number("rms_norm_eps", 0, 1, 1e-6);
   d.tie_word_embeddings = config.boolean("tie_word_embeddings", false);
-  d.attention_bias = config.boolean("attention_bias", false);
+  d.qkv_bias = d.output_bias = config.boolean("attention_bias", false);
   d.mlp_bias = config.boolean("mlp_bias", false);
   d.dtype = config.text(config.has("dtype") ? "dtype" : "torch_dtype", "float32");
 }
@@ -76,6 +76,7 @@ Result<Decoder> parse_hub_config(const nlohmann::json& object, const std::string
   auto rope = parse_hub_rope(config, d);
   if (!rope) return rope.error();
   d.rope = std::move(*rope);
+  make_layers_alike(d);
   return d;
 }
 
@@ -115,7 +116,7 @@ nlohmann::ordered_json hub_config(const Decoder& d) {
       {"hidden_act", "silu"},
       {"rms_norm_eps", d.rms_norm_eps},
       {"tie_word_embeddings", d.tie_word_embeddings},
-      {"attention_bias", d.attention_bias},
+      {"attention_bias", d.qkv_bias},
       {"attention_dropout", 0.0},
       {"mlp_bias", d.mlp_bias},
       {"initializer_range", 0.02},

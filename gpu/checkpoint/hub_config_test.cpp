@@ -43,7 +43,8 @@ TEST_CASE("members that config.json leaves out have transformers' values") {
   CHECK(d.rms_norm_eps == 1e-6);
   CHECK(d.architecture == "LlamaForCausalLM");
   CHECK_FALSE(d.tie_word_embeddings);
-  CHECK_FALSE(d.attention_bias);
+  CHECK_FALSE(d.qkv_bias);
+  CHECK_FALSE(d.output_bias);
   CHECK(d.max_position_embeddings == 2048);
   CHECK(d.rope == Rope{});
   CHECK(d.bos_token_id == 1);

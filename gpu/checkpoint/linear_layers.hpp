@@ -1,18 +1,13 @@
 #pragma once
 
-#include <string>
 #include <vector>
 
-#include "gpu/checkpoint/decoder.hpp"
+#include "gpu/checkpoint/layer_tensors.hpp"
 
 namespace luthier::checkpoint {
 
-struct LinearLayer {
-  std::string name;  // "model.layers.0.self_attn.q_proj"
-  std::int64_t in, out;
-};
-
-// All of them, in the order in which the network computes them; "lm_head", tied or not, is the last.
+// All that an adapter may be put on, in the order in which the network computes them; "lm_head", tied or not, is the last.
+// A router and the experts are not among them.
 std::vector<LinearLayer> linear_layers(const Decoder& decoder);
 
 }  // namespace luthier::checkpoint

@@ -1,6 +1,7 @@
 #include <numeric>
 
 #include "gpu/checkpoint/checkpoint.hpp"
+#include "gpu/checkpoint/layer_tensors.hpp"
 #include "gpu/checkpoint/memory.hpp"
 
 namespace luthier::checkpoint {
@@ -37,28 +38,55 @@ const Tensor* Weights::find(const std::string& name) const {
 
 std::size_t Weights::bytes() const { return length_ * sizeof(float); }
 
-Weights::Shapes weight_shapes(const Decoder& d) {
-  Weights::Shapes shapes;
-  const auto linear = [&](const std::string& name, std::int64_t out, std::int64_t in, bool bias) {
+namespace {
+
+void add_norm(const Decoder& d, const std::string& name, std::int64_t width, Weights::Shapes& shapes) {
+  if (name.empty()) return;
+  shapes[name] = {width};
+  if (d.norm == NormKind::layer) shapes[name.substr(0, name.size() - std::string_view("weight").size()) + "bias"] = {width};
+}
+
+void add_linears(const std::vector<LinearLayer>& layers, Weights::Shapes& shapes) {
+  for (const auto& [name, in, out, bias] : layers) {
     shapes[name + ".weight"] = {out, in};
     if (bias) shapes[name + ".bias"] = {out};
-  };
-  for (std::int64_t i = 0; i < d.num_layers; ++i) {
-    const auto layer = "model.layers." + std::to_string(i) + ".";
-    const auto queries = d.num_heads * d.head_dim, keys = d.num_kv_heads * d.head_dim;
-    linear(layer + "self_attn.q_proj", queries, d.hidden_size, d.attention_bias);
-    linear(layer + "self_attn.k_proj", keys, d.hidden_size, d.attention_bias);
-    linear(layer + "self_attn.v_proj", keys, d.hidden_size, d.attention_bias);
-    linear(layer + "self_attn.o_proj", d.hidden_size, queries, d.attention_bias);
-    linear(layer + "mlp.gate_proj", d.intermediate_size, d.hidden_size, d.mlp_bias);
-    linear(layer + "mlp.up_proj", d.intermediate_size, d.hidden_size, d.mlp_bias);
-    linear(layer + "mlp.down_proj", d.hidden_size, d.intermediate_size, d.mlp_bias);
-    shapes[layer + "input_layernorm.weight"] = {d.hidden_size};
-    shapes[layer + "post_attention_layernorm.weight"] = {d.hidden_size};
   }
-  shapes["model.embed_tokens.weight"] = {d.vocab_size, d.hidden_size};
-  shapes["model.norm.weight"] = {d.hidden_size};
-  if (!d.tie_word_embeddings) shapes["lm_head.weight"] = {d.vocab_size, d.hidden_size};
+}
+
+void add_stacked(const Decoder& d, const LayerShape& layer, const LayerTensors& tensors, Weights::Shapes& shapes) {
+  const auto experts = layer.num_experts, width = layer.intermediate_size;
+  shapes[tensors.stacked_gate_up] = {experts, d.hidden_size, 2 * width};
+  shapes[tensors.stacked_down] = {experts, width, d.hidden_size};
+  if (!d.experts.biases) return;
+  shapes[tensors.stacked_gate_up + "_bias"] = {experts, 2 * width};
+  shapes[tensors.stacked_down + "_bias"] = {experts, d.hidden_size};
+}
+
+void add_layer(const Decoder& d, std::int64_t index, Weights::Shapes& shapes) {
+  const auto& layer = d.layers[static_cast<std::size_t>(index)];
+  const auto tensors = layer_tensors(d, index);
+  for (const auto* norm : {&tensors.attention_norm, &tensors.attention_output_norm, &tensors.mlp_norm, &tensors.mlp_output_norm})
+    add_norm(d, *norm, d.hidden_size, shapes);
+  for (const auto* norm : {&tensors.query_norm, &tensors.key_norm}) add_norm(d, *norm, d.head_dim, shapes);
+  if (!tensors.sinks.empty()) shapes[tensors.sinks] = {layer.num_heads};
+  for (const auto* group : {&tensors.qkv, &tensors.output, &tensors.gate_up, &tensors.down, &tensors.router}) add_linears(*group, shapes);
+  for (const auto* experts : {&tensors.expert_gate_up, &tensors.expert_down})
+    for (const auto& expert : *experts) add_linears(expert, shapes);
+  if (!tensors.stacked_gate_up.empty()) add_stacked(d, layer, tensors, shapes);
+}
+
+}  // namespace
+
+Weights::Shapes weight_shapes(const Decoder& d) {
+  Weights::Shapes shapes;
+  for (std::int64_t i = 0; i < d.num_layers; ++i) add_layer(d, i, shapes);
+  const auto outer = outer_tensors(d);
+  shapes[outer.embedding] = {d.vocab_size, d.hidden_size};
+  if (!outer.positions.empty()) shapes[outer.positions] = {d.max_position_embeddings, d.hidden_size};
+  if (!outer.types.empty()) shapes[outer.types] = {d.token_types, d.hidden_size};
+  add_norm(d, outer.embedding_norm, d.hidden_size, shapes);
+  add_norm(d, outer.final_norm, d.hidden_size, shapes);
+  if (!outer.head.empty()) shapes[outer.head] = {d.vocab_size, d.hidden_size};
   return shapes;
 }
 

@@ -46,8 +46,8 @@ SiteShape site_shape(const checkpoint::Decoder& d, Site site) {
   const std::int64_t q = d.num_heads * d.head_dim, kv = d.num_kv_heads * d.head_dim;
   switch (site) {
     case Site::qkv:
-      return {d.hidden_size, {q, kv, kv}, {"self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"}, d.attention_bias};
-    case Site::o: return {q, {d.hidden_size}, {"self_attn.o_proj"}, d.attention_bias};
+      return {d.hidden_size, {q, kv, kv}, {"self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"}, d.qkv_bias};
+    case Site::o: return {q, {d.hidden_size}, {"self_attn.o_proj"}, d.output_bias};
     case Site::gate_up:
       return {d.hidden_size, {d.intermediate_size, d.intermediate_size}, {"mlp.gate_proj", "mlp.up_proj"}, d.mlp_bias};
     case Site::down: return {d.intermediate_size, {d.hidden_size}, {"mlp.down_proj"}, d.mlp_bias};

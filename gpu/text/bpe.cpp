@@ -1,7 +1,7 @@
 #include "gpu/text/bpe.hpp"
 
 #include <algorithm>
-#include <cstdio>
+#include <nlohmann/json.hpp>
 #include <queue>
 
 #include "gpu/text/utf8.hpp"
@@ -22,40 +22,15 @@ std::uint64_t scatter(std::uint64_t key) {
   return key ^ key >> 29;
 }
 
-std::string in_quotes(std::string_view token) { return "\"" + std::string(token.substr(0, 80)) + "\""; }
-
 }  // namespace
 
-Result<Bpe> Bpe::make(std::vector<Entry> vocabulary, const std::vector<Merge>& merges, BpeOptions options) {
-  Bpe bpe;
-  bpe.options_ = std::move(options);
-  if (auto learned = bpe.learn_tokens(std::move(vocabulary)); !learned) return learned.error();
-  if (auto learned = bpe.learn_merges(merges); !learned) return learned.error();
-  if (const auto& unknown = bpe.options_.unknown) bpe.unknown_ = bpe.id_of(*unknown);
-  bpe.learn_characters();
-  return bpe;
-}
-
-Result<void> Bpe::learn_tokens(std::vector<Entry> vocabulary) {
-  entries_ = std::make_unique<const std::vector<Entry>>(std::move(vocabulary));
-  std::int64_t highest = -1;
-  for (const auto& [token, id] : *entries_) {
-    if (id < 0 || id > token_id_max)
-      return invalid("vocab: the token " + in_quotes(token) + " has the id " + std::to_string(id) + "; ids from 0 to " +
-                     std::to_string(token_id_max) + " work");
-    if (first_invalid_utf8(token)) return invalid("vocab: the token with the id " + std::to_string(id) + " is not UTF-8");
-    highest = std::max(highest, id);
-  }
-  tokens_.resize(static_cast<std::size_t>(highest + 1));
-  ids_.reserve(entries_->size());
-  for (const auto& [token, id] : *entries_) {
-    if (!ids_.emplace(token, static_cast<TokenId>(id)).second) return invalid("vocab: has the token " + in_quotes(token) + " twice");
-    auto& place = tokens_[static_cast<std::size_t>(id)];
-    if (place.data() != nullptr)
-      return invalid("vocab: the tokens " + in_quotes(place) + " and " + in_quotes(token) + " have the same id, " + std::to_string(id));
-    place = token;
-  }
-  return {};
+Result<std::shared_ptr<const Bpe>> Bpe::make(Vocabulary vocabulary, const std::vector<Merge>& merges, BpeOptions options) {
+  auto bpe = std::shared_ptr<Bpe>(new Bpe(std::move(vocabulary)));
+  bpe->options_ = std::move(options);
+  if (auto learned = bpe->learn_merges(merges); !learned) return learned.error();
+  if (const auto& unknown = bpe->options_.unknown) bpe->unknown_ = bpe->vocabulary().id_of(*unknown);
+  bpe->learn_characters();
+  return std::shared_ptr<const Bpe>(std::move(bpe));
 }
 
 Result<void> Bpe::learn_merges(const std::vector<Merge>& merges) {
@@ -69,12 +44,12 @@ Result<void> Bpe::learn_merges(const std::vector<Merge>& merges) {
     const auto missing = [&](std::string_view token) {
       return invalid("merges[" + std::to_string(rank) + "]: the vocabulary has no token " + in_quotes(token));
     };
-    const auto left_id = id_of(left), right_id = id_of(right);
+    const auto left_id = vocabulary().id_of(left), right_id = vocabulary().id_of(right);
     if (!left_id) return missing(left);
     if (!right_id) return missing(right);
     merged = left;
     merged += right.substr(std::min(options_.subword_prefix.size(), right.size()));
-    const auto id = id_of(merged);
+    const auto id = vocabulary().id_of(merged);
     if (!id) return missing(merged);
     const auto key = pair_key(*left_id, *right_id);
     auto slot = scatter(key) & (size - 1);
@@ -87,35 +62,29 @@ Result<void> Bpe::learn_merges(const std::vector<Merge>& merges) {
 
 void Bpe::learn_characters() {
   characters_.assign(0x3000, -1);
-  for (const auto& [token, id] : *entries_) {
+  for (const auto& [token, id] : vocabulary().entries()) {
     if (token.empty() || token.size() > 4 || first_invalid_utf8(token)) continue;
     const auto [value, bytes] = code_point_at(token, 0);
     if (bytes == token.size() && value < characters_.size()) characters_[value] = static_cast<TokenId>(id);
   }
-  byte_tokens_.assign(256, -1);
-  for (unsigned byte = 0; byte < 256; ++byte) {
-    char name[8];
-    std::snprintf(name, sizeof name, "<0x%02X>", byte);
-    byte_tokens_[byte] = id_of(name).value_or(-1);
-  }
+  byte_tokens_ = vocabulary().byte_tokens();
 }
 
-std::optional<TokenId> Bpe::id_of(std::string_view token) const {
-  const auto at = ids_.find(token);
-  return at == ids_.end() ? std::nullopt : std::optional(at->second);
-}
-
-std::optional<std::string_view> Bpe::token_of(TokenId id) const {
-  if (id < 0 || static_cast<std::size_t>(id) >= tokens_.size()) return std::nullopt;
-  const auto token = tokens_[static_cast<std::size_t>(id)];
-  return token.data() == nullptr ? std::nullopt : std::optional(token);
-}
-
-std::vector<Merge> Bpe::merges() const {
-  std::vector<Merge> merges;
-  merges.reserve(pairs_.size());
-  for (const auto& [left, right] : pairs_) merges.push_back({*token_of(left), *token_of(right)});
-  return merges;
+nlohmann::json Bpe::json() const {
+  nlohmann::json vocab = nlohmann::json::object(), merges = nlohmann::json::array();
+  for (const auto& [token, id] : vocabulary().entries()) vocab[token] = id;
+  for (const auto& [left, right] : pairs_) merges.push_back({*vocabulary().token_of(left), *vocabulary().token_of(right)});
+  const auto or_null = [](const std::string& text) { return text.empty() ? nlohmann::json() : nlohmann::json(text); };
+  return {{"type", "BPE"},
+          {"dropout", nullptr},
+          {"unk_token", or_null(options_.unknown.value_or(""))},
+          {"continuing_subword_prefix", or_null(options_.subword_prefix)},
+          {"end_of_word_suffix", or_null(options_.word_suffix)},
+          {"fuse_unk", options_.fuse_unknown},
+          {"byte_fallback", options_.byte_fallback},
+          {"ignore_merges", options_.ignore_merges},
+          {"vocab", std::move(vocab)},
+          {"merges", std::move(merges)}};
 }
 
 const Bpe::Target* Bpe::merge_of(TokenId left, TokenId right) const {
@@ -153,7 +122,7 @@ bool Bpe::start_symbols(std::string_view word, std::vector<Symbol>& symbols) con
       dressed += character;
       if (at + length == word.size()) dressed += options_.word_suffix;
       character = dressed;
-      id = id_of(dressed);
+      id = vocabulary().id_of(dressed);
     }
     at += length;
     if (id) {
@@ -234,7 +203,7 @@ void Bpe::merge_long(std::vector<Symbol>& symbols, std::size_t from) const {
 
 bool Bpe::encode(std::string_view word, std::vector<Symbol>& out) const {
   if (options_.ignore_merges) {
-    if (const auto id = id_of(word)) {
+    if (const auto id = vocabulary().id_of(word)) {
       out.push_back({*id, static_cast<std::uint32_t>(word.size())});
       return true;
     }

@@ -2,19 +2,14 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
-#include "events/base/result.hpp"
-#include "gpu/text/tokenizer.hpp"
+#include "gpu/text/token_model.hpp"
 
 namespace luthier::text {
-
-inline constexpr std::int64_t token_id_max = (1 << 22) - 1;  // tables are indexed by id: a huge one must not cost gigabytes
 
 struct BpeOptions {
   std::optional<std::string> unknown;  // the token for characters that the vocabulary lacks; none: they vanish
@@ -29,30 +24,17 @@ struct Merge {
   std::string_view left, right;  // token texts
 };
 
-class Bpe {
+class Bpe final : public TokenModel {
  public:
-  struct Entry {
-    std::string token;
-    std::int64_t id;
-  };
   // `merges` in order of rank. Errors name what is missing.
-  static Result<Bpe> make(std::vector<Entry> vocabulary, const std::vector<Merge>& merges, BpeOptions options);
+  static Result<std::shared_ptr<const Bpe>> make(Vocabulary vocabulary, const std::vector<Merge>& merges, BpeOptions options);
 
-  struct Symbol {
-    TokenId id;
-    std::uint32_t bytes;  // of the word that it covers
-  };
-  // Appends the tokens of a word, in n log n time. False: the word has an unknown character, and the token that
-  // `options.unknown` names does not exist.
-  [[nodiscard]] bool encode(std::string_view word, std::vector<Symbol>& out) const;
-
-  std::optional<TokenId> id_of(std::string_view token) const;
-  std::optional<std::string_view> token_of(TokenId id) const;
-  std::int64_t id_end() const { return static_cast<std::int64_t>(tokens_.size()); }
-  const BpeOptions& options() const { return options_; }
-  std::vector<Merge> merges() const;  // as given to make(), for saving
+  // In n log n time.
+  [[nodiscard]] bool encode(std::string_view word, std::vector<Symbol>& out) const override;
+  nlohmann::json json() const override;
 
  private:
+  using TokenModel::TokenModel;
   struct Target {
     std::uint32_t rank;
     TokenId id;
@@ -64,7 +46,6 @@ class Bpe {
   };
 
   const Target* merge_of(TokenId left, TokenId right) const;
-  Result<void> learn_tokens(std::vector<Entry> vocabulary);
   Result<void> learn_merges(const std::vector<Merge>& merges);
   void learn_characters();
   bool start_symbols(std::string_view word, std::vector<Symbol>& symbols) const;
@@ -73,10 +54,6 @@ class Bpe {
   void merge_long(std::vector<Symbol>& symbols, std::size_t from) const;
 
   BpeOptions options_;
-  // Behind a pointer, so that the views into it survive a move.
-  std::unique_ptr<const std::vector<Entry>> entries_;
-  std::vector<std::string_view> tokens_;  // by id; no data: there is no such id
-  std::unordered_map<std::string_view, TokenId> ids_;
 
   struct Slot {
     std::uint64_t pair;
@@ -88,5 +65,8 @@ class Bpe {
   std::optional<TokenId> unknown_;
   std::vector<TokenId> byte_tokens_;  // of byte fallback, -1 where there is none
 };
+
+// Of tokenizer.json's model "BPE".
+std::shared_ptr<const TokenModel> make_bpe(const ConfigReader& config);
 
 }  // namespace luthier::text

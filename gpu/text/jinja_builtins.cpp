@@ -4,13 +4,14 @@
 
 #include "gpu/text/jinja_arguments.hpp"
 #include "gpu/text/jinja_machine.hpp"
+#include "gpu/text/jinja_operators.hpp"
 
 namespace luthier::text::jinja {
 namespace {
 
 constexpr std::int64_t range_max = 100'000;  // Jinja's sandbox has the same bound
 
-Value range(Machine& machine, const Call& call) {
+Value range_of(Machine& machine, const Call& call) {
   const Bound bound("range", call, {"start", "stop", "step"});
   const bool only_stop = !bound.has(1);
   const std::int64_t start = only_stop ? 0 : bound.whole(0, 0), stop = only_stop ? bound.whole(0, 0) : bound.whole(1, 0);
@@ -24,13 +25,14 @@ Value range(Machine& machine, const Call& call) {
     if (__builtin_add_overflow(at, step, &at)) break;
   }
   machine.budget().step(items.size() / 16);
-  return list(machine.budget(), std::move(items), ListForm::range);
+  return jinja::range(machine.budget(), std::move(items), start, stop, step);
 }
 
 Value dict(Machine& machine, const Call& call) {
   DictMaker made(machine.budget());
   if (call.positional.size() > 1) throw Failure{"dict expected at most 1 argument, got " + std::to_string(call.positional.size())};
   if (!call.positional.empty()) {
+    require_defined(call.positional[0]);
     if (const auto* from = call.positional[0].get<DictRef>()) {
       for (const auto& [key, value] : (*from)->entries) made.set(key, value);
     } else {
@@ -78,7 +80,7 @@ Value strftime_now(Machine& machine, const Call& call) {
 }  // namespace
 
 std::optional<Value> builtin_function(std::string_view name) {
-  if (name == "range") return callable("range", range);
+  if (name == "range") return callable("range", range_of);
   if (name == "dict") return callable("dict", dict);
   if (name == "namespace") return callable("namespace", [](Machine& machine, const Call& call) { return machine.new_namespace(call); });
   if (name == "raise_exception") return callable("raise_exception", raise_exception);

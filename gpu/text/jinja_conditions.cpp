@@ -36,7 +36,7 @@ bool is_float(const Value& value) { return value.is<double>(); }
 bool is_number(const Value& value) { return as_number(value).has_value(); }
 bool is_string(const Value& value) { return value.is_text(); }
 bool is_mapping(const Value& value) { return value.is<DictRef>(); }
-bool is_callable(const Value& value) { return value.is<CallableRef>() || value.is_undefined(); }
+bool is_callable(const Value& value) { return value.is<CallableRef>() || value.is<Loop*>() || value.is_undefined(); }
 bool can_be_iterated(const Value& value) { return is_iterable(value); }
 
 // What has a length and can be subscripted: texts and dictionaries as well, a dictionary's views not.

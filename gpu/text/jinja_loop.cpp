@@ -47,8 +47,8 @@ std::optional<Value> Loop::attribute(std::string_view name) {
   if (name == "length") return count(length());
   if (name == "revindex") return count(length() - visited_ + 1);
   if (name == "revindex0") return count(length() - visited_);
-  if (name == "depth") return integer(1);
-  if (name == "depth0") return integer(0);
+  if (name == "depth") return integer(depth_);
+  if (name == "depth0") return integer(depth_ - 1);
   if (name == "previtem") return visited_ == 1 ? undefined("there is no previous item") : before_;
   if (name == "nextitem") return peek() ? *after_ : undefined("there is no next item");
   return std::nullopt;

@@ -12,8 +12,8 @@ namespace luthier::text::jinja {
 class Loop {
  public:
   // `passes` is the loop's own `if`; it runs when an element is asked for, because the body may change what it looks at.
-  Loop(std::vector<Value> items, std::function<bool(const Value&)> passes)
-      : items_(std::move(items)), passes_(std::move(passes)) {}
+  Loop(std::vector<Value> items, std::function<bool(const Value&)> passes, std::int64_t depth = 1)
+      : items_(std::move(items)), passes_(std::move(passes)), depth_(depth) {}
 
   bool advance();  // to the next element; false at the end
   const Value& current() const { return current_; }
@@ -23,6 +23,9 @@ class Loop {
   std::optional<Value> attribute(std::string_view name);
   Value cycle(const Call& call) const;
   bool changed(const Call& call, Budget& budget);
+  // Set in a loop that is marked as recursive: what the loop gives for other elements, one level deeper.
+  std::function<Value(const Value& items)> recurse;
+  std::int64_t depth() const { return depth_; }
 
  private:
   std::optional<Value> pull();
@@ -31,6 +34,7 @@ class Loop {
 
   std::vector<Value> items_;
   std::function<bool(const Value&)> passes_;
+  std::int64_t depth_;
   std::size_t next_ = 0;      // in items_
   std::size_t visited_ = 0;   // elements that came so far, the current one included
   Value current_, before_;

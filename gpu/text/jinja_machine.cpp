@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "gpu/text/jinja_arguments.hpp"
 #include "gpu/text/jinja_operators.hpp"
 #include "gpu/text/jinja_text.hpp"
 #include "gpu/text/utf8.hpp"
@@ -82,6 +83,12 @@ void Machine::write(std::string_view text) {
   *out_ += text;
 }
 
+// Unlike what {{ }} shows, a block's value is joined with the text around it as it is.
+void Machine::write_block(const Value& value) {
+  if (!value.is_text()) throw Failure{"a block gives text: expected str instance, " + type_name(value) + " found"};
+  write(value.text());
+}
+
 std::string Machine::capture(const Block& block, const ScopeRef& scope) {
   std::string text;
   std::string* outer = std::exchange(out_, &text);
@@ -113,13 +120,18 @@ Machine::Flow Machine::run(const Statement& statement, const ScopeRef& scope) {
       assign(statement.target, filtered(statement.value, std::move(text), scope), scope);
       break;
     }
-    case StatementKind::loop: return run_loop(statement, scope);
+    case StatementKind::loop: {
+      const Value source = evaluate(*statement.value, scope);
+      if (!statement.recursive) return run_loop(statement, scope, source, 1);
+      write(run_recursive(statement, scope, source, 1));
+      break;
+    }
     case StatementKind::branch: return run_branches(statement, scope);
     case StatementKind::macro: scope->set(statement.macro->symbol, define(statement, scope)); break;
     case StatementKind::call_block: run_call_block(statement, scope); break;
     case StatementKind::filter_block: {
       std::string text = capture(statement.body, inside(scope));
-      write(to_text(filtered(statement.value, std::move(text), scope), budget_));
+      write_block(filtered(statement.value, std::move(text), scope));
       break;
     }
     case StatementKind::with: run_with(statement, scope); break;
@@ -157,8 +169,7 @@ void Machine::assign_several(const Target& target, const Value& value, const Sco
   for (std::size_t i = 0; i < parts.size(); ++i) assign(target.parts[i], std::move(parts[i]), scope);
 }
 
-Machine::Flow Machine::run_loop(const Statement& statement, const ScopeRef& scope) {
-  const Value source = evaluate(*statement.value, scope);
+Machine::Flow Machine::run_loop(const Statement& statement, const ScopeRef& scope, const Value& source, std::int64_t depth) {
   std::function<bool(const Value&)> passes;
   if (statement.test)
     passes = [this, &statement, &scope](const Value& item) {
@@ -167,7 +178,11 @@ Machine::Flow Machine::run_loop(const Statement& statement, const ScopeRef& scop
       return is_true(evaluate(*statement.test, turn));
     };
   budget_.bytes(sizeof(Loop));
-  Loop& loop = loops_.emplace_back(elements(source, budget_), std::move(passes));
+  Loop& loop = loops_.emplace_back(elements(source, budget_), std::move(passes), depth);
+  if (statement.recursive)
+    loop.recurse = [this, &statement, scope, depth](const Value& items) {
+      return text(budget_, run_recursive(statement, scope, items, depth + 1));
+    };
   bool any = false;
   while (loop.advance()) {
     any = true;
@@ -179,6 +194,14 @@ Machine::Flow Machine::run_loop(const Statement& statement, const ScopeRef& scop
   }
   loop.close();
   return any ? Flow::next : run(statement.otherwise, inside(scope));
+}
+
+std::string Machine::run_recursive(const Statement& statement, const ScopeRef& scope, const Value& source, std::int64_t depth) {
+  std::string content;
+  std::string* outer = std::exchange(out_, &content);
+  run_loop(statement, scope, source, depth);
+  out_ = outer;
+  return content;
 }
 
 Machine::Flow Machine::run_branches(const Statement& statement, const ScopeRef& scope) {
@@ -204,7 +227,7 @@ void Machine::run_generation(const Statement& statement, const ScopeRef& scope) 
 Value Machine::define(const Statement& statement, const ScopeRef& scope) {
   budget_.bytes(sizeof(Macro));
   Macro& macro = macros_.emplace_back(Macro{statement.macro.get(), &statement.body, scope});
-  return callable(macro.syntax->name, [&macro](Machine& machine, const Call& call) { return machine.run_macro(macro, call); });
+  return callable("macro " + macro.syntax->name, [&macro](Machine& machine, const Call& call) { return machine.run_macro(macro, call); });
 }
 
 void Machine::run_call_block(const Statement& statement, const ScopeRef& scope) {
@@ -212,7 +235,7 @@ void Machine::run_call_block(const Statement& statement, const ScopeRef& scope) 
   const Value function = evaluate(*callee.parts[0], scope);
   Call arguments = evaluate(callee.arguments, scope);
   arguments.named.emplace_back("caller", define(statement, scope));
-  write(to_text(call(function, arguments), budget_));
+  write_block(call(function, arguments));
 }
 
 void Machine::bind(const Macro& macro, const Call& call, const ScopeRef& scope) {
@@ -377,6 +400,12 @@ Call Machine::evaluate(const Arguments& arguments, const ScopeRef& scope) {
 
 Value Machine::call(const Value& function, const Call& arguments) {
   require_defined(function);
+  if (const auto* loop = function.get<Loop*>()) {
+    const Bound bound("loop", arguments, {"iterable"});
+    if (!(*loop)->recurse) throw Failure{"The loop must have the 'recursive' marker to be called recursively."};
+    const Level level(*this);
+    return (*loop)->recurse(bound.value(0));
+  }
   const auto* known = function.get<CallableRef>();
   if (known == nullptr) throw Failure{"'" + type_name(function) + "' object is not callable"};
   const Level level(*this);

@@ -63,11 +63,13 @@ class Machine {
   Flow run(const Block& block, const ScopeRef& scope);
   Flow run(const Statement& statement, const ScopeRef& scope);
   void write(std::string_view text);
+  void write_block(const Value& value);
   std::string capture(const Block& block, const ScopeRef& scope);
   Value filtered(const ExpressionRef& filters, std::string text, const ScopeRef& scope);
   void assign(const Target& target, Value value, const ScopeRef& scope);
   void assign_several(const Target& target, const Value& value, const ScopeRef& scope);
-  Flow run_loop(const Statement& statement, const ScopeRef& scope);
+  Flow run_loop(const Statement& statement, const ScopeRef& scope, const Value& source, std::int64_t depth);
+  std::string run_recursive(const Statement& statement, const ScopeRef& scope, const Value& source, std::int64_t depth);
   Flow run_branches(const Statement& statement, const ScopeRef& scope);
   void run_call_block(const Statement& statement, const ScopeRef& scope);
   void run_with(const Statement& statement, const ScopeRef& scope);

@@ -206,10 +206,15 @@ Value slice(const Value& value, const Value& start, const Value& stop, const Val
     return text(budget, std::move(out));
   }
   const auto* held = value.get<ListRef>();
-  if (held == nullptr || (*held)->form > ListForm::range) return undefined(object_name(value) + " has no element slice");
+  if (held == nullptr || (*held)->form > ListForm::range) throw Failure{"'" + type_name(value) + "' object is not subscriptable with a slice"};
   std::vector<Value> items;
-  walk(steps_of(start, stop, step, (*held)->items.size()), [&](std::size_t at) { items.push_back((*held)->items[at]); });
+  const auto steps = steps_of(start, stop, step, (*held)->items.size());
+  walk(steps, [&](std::size_t at) { items.push_back((*held)->items[at]); });
   budget.step(items.size());
+  if ((*held)->form == ListForm::range) {
+    const auto at = [&](Whole index) { return (*held)->start + index * (*held)->step; };
+    return range(budget, std::move(items), at(steps.start), at(steps.stop), (*held)->step * steps.step);
+  }
   return list(budget, std::move(items), (*held)->form);
 }
 

@@ -102,7 +102,7 @@ class Parser : ExpressionParser {
     if (!take_name("in")) fail_at_token("'in'");
     result.value = expressions(false, "recursive");
     if (take_name("if")) result.test = expression();
-    if (is_name("recursive")) fail("recursive loops are not supported");
+    result.recursive = take_name("recursive");
     ++loops_;
     result.body = body({"else", "endfor"});
     --loops_;

@@ -47,16 +47,18 @@ struct Keyed {
   Value item;
 };
 
-bool keys_less(const std::vector<Value>& a, const std::vector<Value>& b, Budget& budget) {
+// Several keys compare as Python's lists do; a single one is the value itself, which must have an order even among equals.
+bool keys_less(const std::vector<Value>& a, const std::vector<Value>& b, bool as_lists, Budget& budget) {
+  if (!as_lists) return less(a[0], b[0], budget);
   for (std::size_t i = 0; i < a.size(); ++i)
     if (!equal(a[i], b[i], budget)) return less(a[i], b[i], budget);
   return false;
 }
 
 // A merge sort of our own: std::stable_sort must not see a comparison that throws or contradicts itself.
-void sort_keyed(std::vector<Keyed>& items, bool reverse, Budget& budget) {
+void sort_keyed(std::vector<Keyed>& items, bool reverse, bool as_lists, Budget& budget) {
   std::vector<Keyed> other(items.size());
-  const auto before = [&](const Keyed& a, const Keyed& b) { return reverse ? keys_less(b.keys, a.keys, budget) : keys_less(a.keys, b.keys, budget); };
+  const auto before = [&](const Keyed& a, const Keyed& b) { return reverse ? keys_less(b.keys, a.keys, as_lists, budget) : keys_less(a.keys, b.keys, as_lists, budget); };
   for (std::size_t width = 1; width < items.size(); width *= 2) {
     for (std::size_t begin = 0; begin < items.size(); begin += 2 * width) {
       const std::size_t middle = std::min(begin + width, items.size()), end = std::min(begin + 2 * width, items.size());
@@ -69,13 +71,13 @@ void sort_keyed(std::vector<Keyed>& items, bool reverse, Budget& budget) {
   }
 }
 
-Value in_order(std::vector<Keyed> items, bool reverse, Budget& budget) {
+Value in_order(std::vector<Keyed> items, bool reverse, bool as_lists, Budget& budget) {
   if (items.size() == 1 || items.empty()) {
     std::vector<Value> same;
     for (auto& item : items) same.push_back(std::move(item.item));
     return list(budget, std::move(same));
   }
-  sort_keyed(items, reverse, budget);
+  sort_keyed(items, reverse, as_lists, budget);
   std::vector<Value> sorted;
   sorted.reserve(items.size());
   for (auto& item : items) sorted.push_back(std::move(item.item));
@@ -98,7 +100,7 @@ Value sort(Machine& machine, const Value& input, const Call& call) {
     keyed.item = std::move(item);
     items.push_back(std::move(keyed));
   }
-  return in_order(std::move(items), bound.flag(0, false), budget);
+  return in_order(std::move(items), bound.flag(0, false), true, budget);
 }
 
 Value dict_sort(Machine& machine, const Value& input, const Call& call) {
@@ -112,7 +114,7 @@ Value dict_sort(Machine& machine, const Value& input, const Call& call) {
   std::vector<Keyed> items;
   for (const auto& [key, value] : (*dict)->entries)
     items.push_back({{folded(by == "key" ? key : value, bound.flag(0, false), budget)}, list(budget, {key, value}, ListForm::tuple)});
-  return in_order(std::move(items), bound.flag(2, false), budget);
+  return in_order(std::move(items), bound.flag(2, false), false, budget);
 }
 
 Value unique(Machine& machine, const Value& input, const Call& call) {
@@ -271,7 +273,7 @@ Value group_by(Machine& machine, const Value& input, const Call& call) {
   const bool sensitive = bound.flag(2, false);
   std::vector<Keyed> items;
   for (auto& item : elements(input, budget)) items.push_back({{folded(path.of(machine, item), sensitive, budget)}, item});
-  sort_keyed(items, false, budget);
+  sort_keyed(items, false, false, budget);
   std::vector<Value> groups, members;
   for (std::size_t i = 0; i < items.size(); ++i) {
     members.push_back(items[i].item);
@@ -285,7 +287,7 @@ Value group_by(Machine& machine, const Value& input, const Call& call) {
 Value batch(Machine& machine, const Value& input, const Call& call) {
   const Bound bound("batch", call, {"linecount", "fill_with"});
   const auto width = bound.whole(0, 0);
-  if (width < 1 || width > 1'000'000) throw Failure{"batch: the count is not from 1 to 1000000"};
+  if (width > 1'000'000) throw Failure{"batch: the count is above 1000000"};  // below 1: all in one row
   std::vector<Value> rows, row;
   Budget& budget = machine.budget();
   for (auto& item : elements(input, budget)) {
@@ -293,7 +295,7 @@ Value batch(Machine& machine, const Value& input, const Call& call) {
     row.push_back(std::move(item));
   }
   if (!row.empty()) {
-    if (bound.is_set(1)) {
+    if (bound.is_set(1) && static_cast<std::int64_t>(row.size()) < width) {
       budget.bytes(static_cast<std::size_t>(width) * sizeof(Value));
       row.resize(static_cast<std::size_t>(width), bound.value(1));
     }
@@ -305,8 +307,9 @@ Value batch(Machine& machine, const Value& input, const Call& call) {
 Value slice_into(Machine& machine, const Value& input, const Call& call) {
   const Bound bound("slice", call, {"slices", "fill_with"});
   const auto count = bound.whole(0, 0);
-  if (count < 1 || count > 1'000'000) throw Failure{"slice: the count is not from 1 to 1000000"};
+  if (count == 0 || count > 1'000'000) throw Failure{"slice: the count is 0 or above 1000000"};
   Budget& budget = machine.budget();
+  if (count < 0) return generator(budget, {});
   const auto items = elements(input, budget);
   const auto slices = static_cast<std::size_t>(count), each = items.size() / slices, longer = items.size() % slices;
   std::vector<Value> result;

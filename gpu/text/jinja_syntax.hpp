@@ -110,6 +110,7 @@ struct Statement {
   std::vector<Branch> branches;
   std::vector<std::pair<Target, ExpressionRef>> assignments;
   std::unique_ptr<MacroSyntax> macro;
+  bool recursive = false;  // a loop whose body may call it for further elements
 };
 
 struct Program {

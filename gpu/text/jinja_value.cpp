@@ -69,6 +69,11 @@ Value list(Budget& budget, std::vector<Value> items, ListForm form) {
   return {std::make_shared<const List>(List{std::move(items), form, depth})};
 }
 
+Value range(Budget& budget, std::vector<Value> items, std::int64_t start, std::int64_t stop, std::int64_t step) {
+  budget.bytes(items.size() * sizeof(Value) + 64);
+  return {std::make_shared<const List>(List{std::move(items), ListForm::range, 1, false, start, stop, step})};
+}
+
 Value group(Budget& budget, Value grouper, Value members) {
   budget.bytes(2 * sizeof(Value) + 64);
   std::vector<Value> items{std::move(grouper), std::move(members)};
@@ -306,7 +311,7 @@ class Writer {
     if (const auto* dict = value.get<DictRef>()) write_dict(**dict);
     if (const auto* space = value.get<Namespace*>()) write_namespace(**space);
     if (value.is<GeneratorRef>()) add("<generator object>");
-    if (const auto* bound = value.get<CallableRef>()) add("<function " + (*bound)->name + ">");
+    if (const auto* bound = value.get<CallableRef>()) write_function((*bound)->name);
     if (value.is<Loop*>()) add("<LoopContext>");
     --depth_;
   }
@@ -315,6 +320,12 @@ class Writer {
   void add(std::string_view part) {
     budget_.bytes(part.size());
     out_ += part;
+  }
+
+  void write_function(const std::string& name) {
+    if (!name.starts_with("macro ")) return add("<function " + name + ">");
+    const auto macro = name.substr(6);
+    add(macro == "caller" ? "<Macro anonymous>" : "<Macro " + text_repr(macro) + ">");
   }
 
   void write_list(const List& list) {
@@ -332,10 +343,7 @@ class Writer {
   }
 
   void write_range(const List& list) {
-    const auto at = [&](std::size_t i) { return *as_integer(list.items[i]); };
-    const std::int64_t first = list.items.empty() ? 0 : at(0), step = list.items.size() < 2 ? 1 : at(1) - at(0);
-    const std::int64_t end = list.items.empty() ? 0 : at(list.items.size() - 1) + step;
-    add("range(" + std::to_string(first) + ", " + std::to_string(end) + (step == 1 ? "" : ", " + std::to_string(step)) + ")");
+    add("range(" + std::to_string(list.start) + ", " + std::to_string(list.stop) + (list.step == 1 ? "" : ", " + std::to_string(list.step)) + ")");
   }
 
   void write_dict(const Dict& dict) {

@@ -77,6 +77,7 @@ struct List {
   ListForm form = ListForm::list;
   unsigned depth = 1;
   bool is_group = false;  // of groupby: its two parts have the names `grouper` and `list` as well
+  std::int64_t start = 0, stop = 0, step = 1;  // of a range, for its text
 };
 
 struct Dict {
@@ -117,6 +118,7 @@ inline constexpr unsigned value_depth_max = 256;
 Value undefined(std::string message);
 Value text(Budget& budget, std::string value);
 Value list(Budget& budget, std::vector<Value> items, ListForm form = ListForm::list);
+Value range(Budget& budget, std::vector<Value> items, std::int64_t start, std::int64_t stop, std::int64_t step);
 Value group(Budget& budget, Value grouper, Value members);
 Value generator(Budget& budget, std::vector<Value> items);
 Value callable(std::string name, std::function<Value(Machine&, const Call&)> function, const Value& bound_to = {});
