@@ -145,10 +145,12 @@ Result<Rendered> ChatRenderer::render(const Value& request) {
   return render_with(*messages, tools == nullptr ? jinja::none() : *tools, request);
 }
 
-Result<Rendered> ChatRenderer::render(const std::vector<Value>& messages, const Value& tools, bool add_generation_prompt) {
+Result<Rendered> ChatRenderer::render(const std::vector<Value>& messages, const Value& tools, bool add_generation_prompt, const Value& variables) {
   Budget budget = reading_budget();
   try {
     jinja::DictMaker request(budget);
+    if (const auto* given = variables.get<DictRef>())
+      for (const auto& [key, value] : (*given)->entries) request.set(key, value);
     request.set("add_generation_prompt", jinja::boolean(add_generation_prompt));
     return render_with(jinja::list(budget, messages), tools, request.take());
   } catch (const jinja::Failure& failure) {

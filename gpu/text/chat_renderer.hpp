@@ -35,8 +35,9 @@ class ChatRenderer {
 
   // A request as in render_chat().
   Result<Rendered> render(const jinja::Value& request);
-  // `messages` may be empty; `tools` is None or a list.
-  Result<Rendered> render(const std::vector<jinja::Value>& messages, const jinja::Value& tools, bool add_generation_prompt);
+  // `messages` may be empty; `tools` is None or a list; `variables` is None or a dictionary of what else the template may ask for.
+  Result<Rendered> render(const std::vector<jinja::Value>& messages, const jinja::Value& tools, bool add_generation_prompt,
+                          const jinja::Value& variables = jinja::none());
 
  private:
   Result<Rendered> render_with(const jinja::Value& messages, const jinja::Value& tools, const jinja::Value& request);

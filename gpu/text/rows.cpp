@@ -3,9 +3,10 @@
 #include <algorithm>
 #include <fstream>
 
-#include "gpu/text/chat_renderer.hpp"
-#include "gpu/text/jinja_json.hpp"
 #include "gpu/text/lines.hpp"
+#include "gpu/text/rows_chat.hpp"
+#include "gpu/text/rows_members.hpp"
+#include "gpu/text/rows_preference.hpp"
 
 namespace luthier::text {
 namespace {
@@ -13,161 +14,46 @@ namespace {
 using jinja::DictRef;
 using jinja::ListRef;
 using jinja::Value;
-constexpr std::size_t line_bytes_max = 16 << 20;
-constexpr std::size_t chat_bytes_max = 64 << 20;  // over all beginnings of a conversation that are rendered to find its answers
-constexpr TokenId no_loss = -100;
-constexpr std::string_view members[] = {"prompt", "completion", "messages", "tools", "input_ids", "labels"};
+constexpr std::size_t documents_max = 1000;  // of one embedding row
 
-// A row as it was read. The budget pays for what is made of it.
-class Source {
- public:
-  Source(const Value& row, jinja::Budget& budget) : row_(*std::get<DictRef>(row.held)), budget_(budget) {}
-
-  const Value* find(std::string_view name) const { return row_.find(name); }
-  std::string shown(const Value& value) const { return jinja::dump_json(value, {}, budget_).substr(0, 80); }
-
-  Result<std::string> text(std::string_view name) const {
-    const Value* member = find(name);
-    if (member == nullptr) return invalid("\"" + std::string(name) + "\" is missing");
-    if (!member->is_text()) return invalid("\"" + std::string(name) + "\" must be a string");
-    return member->text();
+Result<std::vector<TokenId>> ids_of(const RowMembers& row, const char* name, std::int64_t vocabulary, bool is_label) {
+  const auto* list = row.find(name)->get<ListRef>();
+  if (list == nullptr) return wrong_member(name, "must be a list of ids");
+  std::vector<TokenId> ids;
+  ids.reserve((*list)->items.size());
+  for (const auto& item : (*list)->items) {
+    const auto* id = item.get<std::int64_t>();
+    const bool works = id != nullptr && ((*id >= 0 && *id < vocabulary) || (is_label && *id == no_loss));
+    if (!works) return wrong_member(name, "has " + row.shown(item) + "; ids are whole numbers from 0 to " + std::to_string(vocabulary - 1));
+    ids.push_back(static_cast<TokenId>(*id));
   }
+  return ids;
+}
 
- private:
-  const jinja::Dict& row_;
-  jinja::Budget& budget_;
-};
+// What a row gives to the template; the rest of a request is the reader's to say.
+Result<Value> variables_of(const RowMembers& row) {
+  const Value* given = row.find("chat_template_kwargs");
+  if (given == nullptr || given->is_none()) return jinja::none();
+  const auto* variables = given->get<DictRef>();
+  if (variables == nullptr) return wrong_member("chat_template_kwargs", "must be an object of the template's variables");
+  for (const char* name : {"messages", "tools", "add_generation_prompt", "chat_template"})
+    if ((*variables)->find(name) != nullptr) return wrong_member("chat_template_kwargs", "must not have \"" + std::string(name) + "\"");
+  return *given;
+}
 
-// A reader of rows: one tokenizer, one kind of row a file.
-class Reader {
- public:
-  Reader(const Tokenizer& tokenizer, const RowOptions& options) : tokenizer_(tokenizer), options_(options), chat_(tokenizer) {}
-
-  Result<Row> read(const std::string& line) {
-    auto budget = reading_budget();
-    const auto json = jinja::parse_json(line, budget, members);
-    if (!json) return json.error();
-    if (!json->is<DictRef>()) return invalid("not a JSON object");
-    try {
-      return read(Source(*json, budget));
-    } catch (const jinja::Failure& failure) {
-      return invalid(failure.message);
-    }
+Result<std::vector<std::string>> documents_of(const RowMembers& row) {
+  const Value* member = row.find("neg_doc");
+  if (member == nullptr) return wrong_member("neg_doc", "is missing");
+  const auto* list = member->get<ListRef>();
+  if (list == nullptr) return wrong_member("neg_doc", "must be a list of strings");
+  if ((*list)->items.size() > documents_max) return wrong_member("neg_doc", "has more than " + std::to_string(documents_max) + " documents");
+  std::vector<std::string> documents;
+  for (const auto& item : (*list)->items) {
+    if (!item.is_text()) return wrong_member("neg_doc", "must be a list of strings, and has " + row.shown(item));
+    documents.push_back(item.text());
   }
-
- private:
-  Result<Row> read(const Source& row) {
-    const std::string kind = row.find("messages") ? "messages" : row.find("input_ids") ? "input_ids" : "prompt";
-    if (!kind_.empty() && kind != kind_) return invalid("a row of kind \"" + kind + "\" in a file of \"" + kind_ + "\" rows");
-    kind_ = kind;
-    if (kind == "messages") return chat_row(row);
-    if (kind == "input_ids") return token_row(row);
-    return prompt_row(row);
-  }
-
-  Result<Row> prompt_row(const Source& row) const {
-    const auto prompt = row.text("prompt");
-    if (!prompt) return prompt.error();
-    const auto completion = row.text("completion");
-    if (!completion) return completion.error();
-    auto ids = tokenizer_.encode(*prompt + " " + *completion, true);
-    if (!ids) return ids.error();
-    const auto before = tokenizer_.encode(*prompt + " ", false);
-    if (!before) return before.error();
-    if (options_.append_end_token)
-      if (const auto end = tokenizer_.eos()) ids->push_back(*end);
-    const auto skipped = std::min(ids->size(), before->size() + (tokenizer_.adds_bos() ? 1 : 0));
-    Row made{*ids, *ids};
-    std::fill_n(made.labels.begin(), skipped, no_loss);
-    return made;
-  }
-
-  // How many tokens a conversation's beginning has; of an empty one, what the template puts in front of an answer.
-  Result<std::size_t> length_of(const std::vector<Value>& messages, std::size_t count, const Value& tools, bool prompt, std::size_t& bytes) {
-    const auto rendered = chat_.render({messages.begin(), messages.begin() + static_cast<std::ptrdiff_t>(count)}, tools, prompt);
-    if (!rendered) return rendered.error();
-    bytes += rendered->text.size() + count;
-    if (bytes > chat_bytes_max) return Error{ErrorCode::limit, "the conversation is too long: its beginnings are more than 64 MiB of text", "messages"};
-    const auto ids = tokenizer_.encode(rendered->text, false);
-    if (!ids) return ids.error();
-    return ids->size();
-  }
-
-  Result<Row> chat_row(const Source& row) {
-    const auto* list = row.find("messages")->get<ListRef>();
-    if (list == nullptr || (*list)->items.empty()) return invalid("\"messages\" must be a list that is not empty");
-    const auto& messages = (*list)->items;
-    const Value tools = row.find("tools") != nullptr ? *row.find("tools") : jinja::none();
-    const auto rendered = chat_.render(messages, tools, false);
-    if (!rendered) return rendered.error();
-    const auto placed = tokenizer_.encode_placed(rendered->text, false);
-    if (!placed) return placed.error();
-    Row made;
-    for (const auto& token : *placed) made.ids.push_back(token.id);
-    made.labels.assign(made.ids.size(), no_loss);
-    if (rendered->marks_generated) {
-      learn_generated(*rendered, *placed, made);
-      return made;
-    }
-    if (auto done = learn_answers(messages, tools, made); !done) return done.error();
-    return made;
-  }
-
-  // Blocks and tokens both stand in order, so one walk finds which token lies in a block.
-  static void learn_generated(const Rendered& rendered, const std::vector<PlacedToken>& placed, Row& row) {
-    std::size_t block = 0;
-    for (std::size_t i = 0; i < placed.size(); ++i) {
-      while (block < rendered.generated.size() && rendered.generated[block].second <= placed[i].begin) ++block;
-      if (block < rendered.generated.size() && placed[i].end > rendered.generated[block].first) row.labels[i] = row.ids[i];
-    }
-  }
-
-  Result<void> learn_answers(const std::vector<Value>& messages, const Value& tools, Row& row) {
-    std::size_t bytes = 0;
-    for (std::size_t i = 0; i < messages.size(); ++i) {
-      const Value* role = std::get<DictRef>(messages[i].held)->find("role");
-      if (role == nullptr || !role->is_text() || role->text() != "assistant") continue;
-      const auto from = length_of(messages, i, tools, true, bytes);
-      if (!from) return from.error();
-      const auto to = length_of(messages, i + 1, tools, false, bytes);
-      if (!to) return to.error();
-      for (auto at = *from; at < std::min(*to, row.ids.size()); ++at) row.labels[at] = row.ids[at];
-    }
-    return {};
-  }
-
-  Result<std::vector<TokenId>> ids_of(const Source& row, const char* name, bool is_label) const {
-    const auto vocabulary = options_.vocab_size > 0 ? options_.vocab_size : tokenizer_.vocab_size();
-    const auto* list = row.find(name)->get<ListRef>();
-    if (list == nullptr) return invalid(std::string("\"") + name + "\" must be a list of ids");
-    std::vector<TokenId> ids;
-    ids.reserve((*list)->items.size());
-    for (const auto& item : (*list)->items) {
-      const auto* id = item.get<std::int64_t>();
-      const bool works = id != nullptr && ((*id >= 0 && *id < vocabulary) || (is_label && *id == no_loss));
-      if (!works)
-        return invalid(std::string("\"") + name + "\" has " + row.shown(item) + "; ids are whole numbers from 0 to " + std::to_string(vocabulary - 1));
-      ids.push_back(static_cast<TokenId>(*id));
-    }
-    return ids;
-  }
-
-  Result<Row> token_row(const Source& row) const {
-    auto ids = ids_of(row, "input_ids", false);
-    if (!ids) return ids.error();
-    if (row.find("labels") == nullptr) return Row{*ids, *ids};
-    auto labels = ids_of(row, "labels", true);
-    if (!labels) return labels.error();
-    if (labels->size() != ids->size())
-      return invalid("\"labels\" has " + std::to_string(labels->size()) + " members, \"input_ids\" " + std::to_string(ids->size()));
-    return Row{std::move(*ids), std::move(*labels)};
-  }
-
-  const Tokenizer& tokenizer_;
-  const RowOptions& options_;
-  ChatRenderer chat_;
-  std::string kind_;
-};
+  return documents;
+}
 
 void cut(Row& row, std::int64_t length) {
   if (length <= 0 || row.ids.size() <= static_cast<std::size_t>(length)) return;
@@ -175,31 +61,210 @@ void cut(Row& row, std::int64_t length) {
   row.labels.resize(static_cast<std::size_t>(length));
 }
 
-// The first token is predicted by nothing, so its label never counts.
-std::int64_t supervised(const Row& row) {
+std::int64_t supervised_of(const Row& row) {
   if (row.labels.empty()) return 0;
   return std::count_if(row.labels.begin() + 1, row.labels.end(), [](TokenId label) { return label >= 0; });
 }
 
-void add(Dataset& data, Row row) {
-  const auto counted = supervised(row);
-  if (counted == 0) {
-    ++data.rows_left_out;
-    return;
-  }
-  data.tokens += static_cast<std::int64_t>(row.ids.size());
-  data.supervised_tokens += counted;
-  data.rows.push_back(std::move(row));
+Result<std::vector<Row>> alone(Result<Row> row) {
+  if (!row) return row.error();
+  std::vector<Row> parts;
+  parts.push_back(std::move(*row));
+  return parts;
 }
 
 }  // namespace
 
+const char* to_string(RowKind kind) {
+  switch (kind) {
+    case RowKind::text: return "prompt";
+    case RowKind::chat: return "messages";
+    case RowKind::tokens: return "input_ids";
+    case RowKind::preference: return "preference";
+    case RowKind::embedding: return "embedding";
+  }
+  return "";
+}
+
+std::int64_t Example::tokens() const {
+  std::int64_t tokens = 0;
+  for (const Row& part : parts) tokens += static_cast<std::int64_t>(part.ids.size());
+  return tokens;
+}
+
+std::int64_t Example::supervised() const {
+  if (kind == RowKind::embedding) return parts.size() >= 2 && !parts[0].ids.empty() && !parts[1].ids.empty();
+  std::int64_t supervised = 0;
+  for (const Row& part : parts) {
+    const auto here = supervised_of(part);
+    if (here == 0) return 0;
+    supervised += here;
+  }
+  return supervised;
+}
+
+Result<std::pair<std::string, std::string>> members_of_template(const std::string& prompt_template) {
+  std::vector<std::string> names;
+  for (std::size_t open = prompt_template.find('{'); open != std::string::npos; open = prompt_template.find('{', open + 1)) {
+    const auto close = prompt_template.find('}', open);
+    if (close == std::string::npos) break;
+    names.push_back(prompt_template.substr(open + 1, close - open - 1));
+  }
+  if (names.size() != 2 || names[0].empty() || names[1].empty() || names[0] == names[1])
+    return invalid("prompt_template must have exactly two {placeholders}, that of the question first, as in \"{question} {answer}\"; it has " +
+                       std::to_string(names.size()), "prompt_template");
+  return std::pair{names[0], names[1]};
+}
+
+RowReader::RowReader(Tokenizer tokenizer, RowOptions options) : tokenizer_(std::move(tokenizer)), options_(std::move(options)), chat_(tokenizer_) {
+  if (options_.prompt_template.empty()) return;
+  const auto names = members_of_template(options_.prompt_template);
+  if (names)
+    std::tie(question_, answer_) = *names;
+  else
+    fault_ = names.error();
+}
+
+Result<Example> RowReader::read(std::string_view line) {
+  if (fault_) return *fault_;
+  const std::string_view members[] = {"prompt", "completion", "messages", "tools", "chat_template_kwargs", "input_ids", "labels", "query", "pos_doc", "neg_doc",
+                                      "chosen", "rejected", "chosen_response", "rejected_response", "context", "completions", "response1", "response2",
+                                      "overall_preference", question_, answer_};
+  auto budget = reading_budget();
+  const auto json = jinja::parse_json(line, budget, members);
+  if (!json) return json.error();
+  if (!json->is<DictRef>()) return invalid("not a JSON object");
+  try {
+    return read(RowMembers(*json, budget));
+  } catch (const jinja::Failure& failure) {
+    return invalid(failure.message);
+  }
+}
+
+RowKind RowReader::kind_of(const RowMembers& row) const {
+  if (row.has("messages")) return RowKind::chat;
+  if (row.has("input_ids")) return RowKind::tokens;
+  if (row.has("query") && (row.has("pos_doc") || row.has("neg_doc"))) return RowKind::embedding;
+  if (row.has(answer_) || !is_preference(row)) return RowKind::text;
+  return RowKind::preference;
+}
+
+Result<Example> RowReader::read(const RowMembers& row) {
+  const RowKind kind = kind_of(row);
+  if (kind_ && kind != *kind_)
+    return invalid("a row of kind \"" + std::string(to_string(kind)) + "\" in a file of \"" + to_string(*kind_) + "\" rows");
+  kind_ = kind;
+  auto parts = parts_of(row);
+  if (!parts) return parts.error();
+  Example example{kind, std::move(*parts), 0};
+  example.tokens_uncut = example.tokens();
+  for (Row& part : example.parts) cut(part, options_.max_seq_length);
+  return example;
+}
+
+Result<std::vector<Row>> RowReader::parts_of(const RowMembers& row) {
+  switch (*kind_) {
+    case RowKind::text: return alone(text_row(row));
+    case RowKind::chat: return alone(chat_row(row));
+    case RowKind::tokens: return alone(token_row(row));
+    case RowKind::preference: return preference_row(row);
+    case RowKind::embedding: return embedding_row(row);
+  }
+  return invalid("a row of no kind");
+}
+
+Result<Row> RowReader::text_row(const RowMembers& row) const {
+  const auto prompt = row.text(question_);
+  if (!prompt) return prompt.error();
+  const auto completion = row.text(answer_);
+  if (!completion) return completion.error();
+  return completed(*prompt, *completion);
+}
+
+Result<Row> RowReader::completed(const std::string& prompt, const std::string& completion) const {
+  auto ids = tokenizer_.encode(prompt + " " + completion, true);
+  if (!ids) return ids.error();
+  const auto before = tokenizer_.encode(prompt + " ", false);
+  if (!before) return before.error();
+  if (options_.append_end_token)
+    if (const auto end = tokenizer_.eos()) ids->push_back(*end);
+  const auto skipped = std::min(ids->size(), before->size() + (tokenizer_.adds_bos() ? 1 : 0));
+  Row made{*ids, *ids};
+  std::fill_n(made.labels.begin(), skipped, no_loss);
+  return made;
+}
+
+Result<Row> RowReader::chat_row(const RowMembers& row) {
+  const auto* list = row.find("messages")->get<ListRef>();
+  if (list == nullptr || (*list)->items.empty()) return wrong_member("messages", "must be a list that is not empty");
+  const auto variables = variables_of(row);
+  if (!variables) return variables.error();
+  return labelled(chat_, tokenizer_, {(*list)->items, row.has("tools") ? *row.find("tools") : jinja::none(), *variables});
+}
+
+Result<Row> RowReader::token_row(const RowMembers& row) const {
+  const auto vocabulary = options_.vocab_size > 0 ? options_.vocab_size : tokenizer_.vocab_size();
+  auto ids = ids_of(row, "input_ids", vocabulary, false);
+  if (!ids) return ids.error();
+  if (!row.has("labels")) return Row{*ids, *ids};
+  auto labels = ids_of(row, "labels", vocabulary, true);
+  if (!labels) return labels.error();
+  if (labels->size() != ids->size())
+    return wrong_member("labels", "has " + std::to_string(labels->size()) + " members, \"input_ids\" " + std::to_string(ids->size()));
+  return Row{std::move(*ids), std::move(*labels)};
+}
+
+Result<std::vector<Row>> RowReader::preference_row(const RowMembers& row) {
+  auto found = preference_of(row, !tokenizer_.chat_template().empty());
+  if (!found) return found.error();
+  if (std::holds_alternative<Tie>(*found)) return std::vector<Row>();
+  std::vector<Row> parts;
+  if (const auto* plain = std::get_if<PlainPreference>(&*found)) {
+    for (const std::string* answer : {&plain->chosen, &plain->rejected}) {
+      auto part = completed(plain->prompt, *answer);
+      if (!part) return part.error();
+      parts.push_back(std::move(*part));
+    }
+    return parts;
+  }
+  const auto variables = variables_of(row);
+  if (!variables) return variables.error();
+  auto& pair = std::get<Preference>(*found);
+  for (const auto* answer : {&pair.chosen, &pair.rejected}) {
+    auto messages = pair.context;
+    messages.insert(messages.end(), answer->begin(), answer->end());
+    auto part = labelled(chat_, tokenizer_, {messages, row.has("tools") ? *row.find("tools") : jinja::none(), *variables}, pair.context.size());
+    if (!part) return part.error();
+    parts.push_back(std::move(*part));
+  }
+  return parts;
+}
+
+Result<std::vector<Row>> RowReader::embedding_row(const RowMembers& row) const {
+  const auto query = row.text("query");
+  if (!query) return query.error();
+  const auto positive = row.text("pos_doc");
+  if (!positive) return positive.error();
+  auto texts = documents_of(row);
+  if (!texts) return texts.error();
+  texts->insert(texts->begin(), {*query, *positive});
+  std::vector<Row> parts;
+  for (std::size_t i = 0; i < texts->size(); ++i) {
+    auto ids = tokenizer_.encode((i == 0 ? options_.query_prefix : options_.passage_prefix) + (*texts)[i], true);
+    if (!ids) return ids.error();
+    Row part{std::move(*ids), {}};
+    part.labels.assign(part.ids.size(), no_loss);
+    parts.push_back(std::move(part));
+  }
+  return parts;
+}
+
 Result<Dataset> read_rows(const std::filesystem::path& file, const Tokenizer& tokenizer, const RowOptions& options) {
   std::ifstream in(file, std::ios::binary);
   if (!in || std::filesystem::is_directory(file)) return Error{ErrorCode::not_found, file.string() + " cannot be read", "data"};
-  Reader reader(tokenizer, options);
+  RowReader reader(tokenizer, options);
   Dataset data;
-  for (LineReader lines(in, line_bytes_max); lines.next();) {
+  for (LineReader lines(in, row_bytes_max); lines.next();) {
     if (lines.line().find_first_not_of(" \t\r") == std::string::npos && !lines.is_too_long()) continue;
     const auto place = "row " + std::to_string(lines.number());
     if (options.is_cancelled && options.is_cancelled()) return Error{ErrorCode::cancelled, "the reading of " + file.string() + " was cancelled", {}};
@@ -207,8 +272,14 @@ Result<Dataset> read_rows(const std::filesystem::path& file, const Tokenizer& to
     auto row = reader.read(lines.line());
     if (!row) return invalid(file.string() + ": " + place + ": " + row.error().message, place);
     ++data.rows_read;
-    cut(*row, options.max_seq_length);
-    add(data, std::move(*row));
+    const auto counted = row->supervised();
+    if (counted == 0) {
+      ++data.rows_left_out;
+      continue;
+    }
+    data.tokens += row->tokens();
+    data.supervised_tokens += counted;
+    data.rows.push_back(std::move(row->parts[0]));
   }
   return data;
 }
