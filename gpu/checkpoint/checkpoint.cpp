@@ -1,16 +1,16 @@
 #include "gpu/checkpoint/checkpoint.hpp"
 
-#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <optional>
 
 #include "gpu/checkpoint/gguf_decoder.hpp"
 #include "gpu/checkpoint/hub_config.hpp"
 #include "gpu/checkpoint/hub_directory.hpp"
+#include "gpu/checkpoint/hub_pooling.hpp"
+#include "gpu/checkpoint/hub_weights.hpp"
 #include "gpu/checkpoint/json_file.hpp"
 #include "gpu/checkpoint/locate.hpp"
 #include "gpu/checkpoint/memory.hpp"
-#include "gpu/checkpoint/printable.hpp"
 
 namespace luthier::checkpoint {
 namespace {
@@ -22,47 +22,13 @@ Result<Decoder> read_configs(const fs::path& directory) {
   if (!config) return config.error();
   auto decoder = parse_hub_config(*config, (directory / "config.json").string());
   if (!decoder) return decoder;
+  if (auto pooled = apply_pooling(directory, *decoder); !pooled) return pooled.error();
   const auto path = directory / "generation_config.json";
   const auto generation = read_object(path);
   if (!generation && generation.error().code == ErrorCode::not_found) return decoder;
   if (!generation) return generation.error();
   if (auto applied = apply_generation_config(*generation, path.string(), *decoder); !applied) return applied.error();
   return decoder;
-}
-
-std::string dtype_name(Dtype dtype) {
-  switch (dtype) {
-    case Dtype::f16: return "float16";
-    case Dtype::bf16: return "bfloat16";
-    case Dtype::f32: case Dtype::i64: case Dtype::i32: case Dtype::u8: break;
-  }
-  return "float32";
-}
-
-// What is stored counts, not what config.json says of it.
-std::string dtype_of(const HubDirectory& stored, const Weights::Shapes& shapes) {
-  std::map<std::string, std::size_t> values;
-  for (const auto& [name, shape] : shapes) {
-    const auto* tensor = stored.find(name).tensor;
-    values[dtype_name(tensor->dtype)] += tensor->count();
-  }
-  return std::max_element(values.begin(), values.end(), [](auto& a, auto& b) { return a.second < b.second; })->first;
-}
-
-// Tensors that the decoder does not need are left alone, as transformers does: among them are rotary frequencies that
-// old versions saved, and an lm_head.weight beside tied embeddings.
-Result<void> check_tensors(const HubDirectory& stored, const Weights::Shapes& shapes) {
-  for (const auto& [name, shape] : shapes) {
-    const auto [tensor, file] = stored.find(name);
-    const auto refused = [&file = file, &name = name](const std::string& why) {
-      return invalid(file.string() + ": tensor " + name + ": " + why, name);
-    };
-    if (!tensor) return refused("is missing");
-    if (tensor->shape != shape) return refused("has shape " + shape_text(tensor->shape) + ", not " + shape_text(shape));
-    if (tensor->dtype != Dtype::f32 && tensor->dtype != Dtype::f16 && tensor->dtype != Dtype::bf16)
-      return refused("holds integers where floating point values are needed");
-  }
-  return {};
 }
 
 struct Opened {
@@ -84,9 +50,10 @@ Result<Opened> open_hub(const fs::path& directory) {
   if (!decoder) return decoder.error();
   auto stored = HubDirectory::open(directory);
   if (!stored) return stored.error();
+  decoder->tensor_prefix = tensor_prefix_of(*stored, *decoder);
   const auto shapes = weight_shapes(*decoder);
-  if (auto complete = check_tensors(*stored, shapes); !complete) return complete.error();
-  decoder->dtype = dtype_of(*stored, shapes);
+  if (auto complete = check_hub_tensors(*stored, shapes); !complete) return complete.error();
+  decoder->dtype = hub_dtype(*stored, shapes);
   return Opened{std::move(*decoder), std::nullopt, std::move(*stored)};
 }
 
@@ -95,15 +62,6 @@ Result<Opened> open(const fs::path& path) {
   if (!found) return found.error();
   std::error_code ignored;
   return fs::is_directory(*found, ignored) ? open_hub(*found) : open_gguf(*found);
-}
-
-Result<void> read_hub_weights(const HubDirectory& stored, Weights& weights) {
-  for (const auto& [name, tensor] : weights.tensors()) {
-    const auto [source, file] = stored.find(name);
-    if (auto read = to_f32(*source, tensor.values); !read)
-      return with_context(read.error(), file.string() + ": tensor " + name);
-  }
-  return {};
 }
 
 }  // namespace

@@ -72,10 +72,17 @@ struct Experts {
   bool operator==(const Experts&) const = default;
 };
 
+// config.json as it was read, which is written again with the weights: families and their tools know members that we do not.
+// No part of what a decoder computes. Empty: there was none, as with GGUF.
+struct PublishedConfig {
+  std::string text;
+  bool operator==(const PublishedConfig&) const { return true; }
+};
+
 struct Decoder {
   std::string family;        // config.json's model_type, GGUF's general.architecture: "llama"
   std::string architecture;  // "LlamaForCausalLM"
-  std::string dtype;         // what the checkpoint stores most weights as: "float32", "bfloat16", "float16", "q4_1", "q8_0"
+  std::string dtype;         // what the checkpoint stores most weights as: "float32", "bfloat16", "float16", "mxfp4", "q4_1" …
   std::string tensor_prefix = "model.";  // of all tensors but the head: "" in a model without one
 
   std::int64_t vocab_size = 0;
@@ -122,6 +129,8 @@ struct Decoder {
   std::int64_t bos_token_id = -1;                // -1: none
   std::vector<std::int64_t> eos_token_ids;       // generation ends at any of these
   std::int64_t pad_token_id = -1;
+
+  PublishedConfig published;
 
   bool operator==(const Decoder&) const = default;
 };

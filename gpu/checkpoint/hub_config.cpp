@@ -1,7 +1,10 @@
 #include "gpu/checkpoint/hub_config.hpp"
 
+#include <algorithm>
+#include <array>
 #include <nlohmann/json.hpp>
 
+#include "gpu/checkpoint/hub_family.hpp"
 #include "gpu/checkpoint/hub_rope.hpp"
 #include "gpu/checkpoint/json_file.hpp"
 #include "gpu/checkpoint/limits.hpp"
@@ -10,39 +13,62 @@
 namespace luthier::checkpoint {
 namespace {
 
-void check_family(Members& config, Decoder& d) {
-  d.family = config.text("model_type");
-  if (config.ok() && d.family != "llama")
-    config.refuse("model_type", "family " + printable(d.family) + " is not supported; llama is");
+constexpr std::array<std::pair<std::string_view, Activation>, 7> activations{{{"silu", Activation::silu},
+                                                                              {"swish", Activation::silu},
+                                                                              {"gelu", Activation::gelu},
+                                                                              {"gelu_pytorch_tanh", Activation::gelu_tanh},
+                                                                              {"gelu_new", Activation::gelu_tanh},
+                                                                              {"gelu_fast", Activation::gelu_tanh},
+                                                                              {"relu", Activation::relu}}};
+
+void read_architecture(Members& config, const HubFamily& family, Decoder& d) {
+  d.family = family.model_type;
   const auto architectures = config.texts("architectures");
-  d.architecture = architectures.empty() ? "LlamaForCausalLM" : architectures.front();
-  if (d.architecture != "LlamaForCausalLM")
-    config.refuse("architectures", printable(d.architecture) + " is not supported; LlamaForCausalLM is");
-  const auto activation = config.text("hidden_act", "silu");
-  if (activation != "silu" && activation != "swish")
-    config.refuse("hidden_act", printable(activation) + " is not supported; silu is");
-  if (config.has("quantization_config"))
-    config.refuse("quantization_config", "quantised safetensors are not supported; f32, f16 and bf16 are");
+  d.architecture = architectures.empty() ? std::string(family.architectures.front()) : architectures.front();
+  d.has_head = d.architecture.ends_with("ForCausalLM");
+  d.tensor_prefix = d.has_head ? "model." : "";
+  if (!d.has_head) d.pooling = Pooling::mean;
 }
 
-void read_sizes(Members& config, Decoder& d) {
+void read_activation(Members& config, const HubFamily& family, Decoder& d) {
+  const std::string member(family.activation_member);
+  const auto name = config.text(member, std::string(family.activation));
+  const auto found = std::find_if(activations.begin(), activations.end(), [&](const auto& each) { return each.first == name; });
+  if (found == activations.end())
+    return config.refuse(member, printable(name) + " is not supported; silu, gelu, gelu_pytorch_tanh, gelu_new and relu are");
+  d.activation = found->second;
+}
+
+// Which experts are quantised, and how, their tensors say themselves.
+void check_quantisation(Members& config, const HubFamily& family) {
+  const std::string member = "quantization_config";
+  const auto* given = config.find(member);
+  if (!given) return;
+  if (!given->is_object()) return config.refuse(member, "is not an object");
+  const auto method = given->find("quant_method");
+  if (family.model_type == "gpt_oss" && method != given->end() && *method == "mxfp4") return;
+  config.refuse(member, "quantised safetensors are not supported, but for MXFP4 of gpt_oss; f32, f16 and bf16 are");
+}
+
+void read_sizes(Members& config, const HubFamily& family, Decoder& d) {
   d.vocab_size = config.integer("vocab_size", 1, vocab_size_max);
   d.hidden_size = config.integer("hidden_size", 1, hidden_size_max);
   d.num_layers = config.integer("num_hidden_layers", 1, layers_max);
   d.num_heads = config.integer("num_attention_heads", 1, heads_max);
-  d.num_kv_heads = config.integer("num_key_value_heads", 1, heads_max, d.num_heads);
-  d.head_dim = config.integer("head_dim", 1, head_dim_max, d.hidden_size / d.num_heads);
-  d.intermediate_size = config.integer("intermediate_size", 1, intermediate_size_max);
-  d.max_position_embeddings = config.integer("max_position_embeddings", 1, position_max, 2048);
+  const bool as_heads = family.kv_heads == 0 || config.is_null("num_key_value_heads");
+  d.num_kv_heads = config.integer("num_key_value_heads", 1, heads_max, as_heads ? d.num_heads : family.kv_heads);
+  const bool is_derived = family.head_dim == 0 || config.is_null("head_dim");
+  d.head_dim = config.integer("head_dim", 1, head_dim_max, is_derived ? d.hidden_size / d.num_heads : family.head_dim);
+  if (!family.sizes_differ) d.intermediate_size = config.integer("intermediate_size", 1, intermediate_size_max);
+  d.max_position_embeddings = config.integer("max_position_embeddings", 1, position_max, family.max_position_embeddings);
 }
 
-// Where a member is left out, these are the values that transformers' LlamaConfig has.
-void read_choices(Members& config, Decoder& d) {
-  d.rms_norm_eps = config.number("rms_norm_eps", 0, 1, 1e-6);
-  d.tie_word_embeddings = config.boolean("tie_word_embeddings", false);
-  d.qkv_bias = d.output_bias = config.boolean("attention_bias", false);
-  d.mlp_bias = config.boolean("mlp_bias", false);
+void read_choices(Members& config, const HubFamily& family, Decoder& d) {
+  d.rms_norm_eps = config.number(std::string(family.eps_member), 0, 1, family.eps);
+  d.tie_word_embeddings = config.boolean("tie_word_embeddings", family.tied);
   d.dtype = config.text(config.has("dtype") ? "dtype" : "torch_dtype", "float32");
+  read_activation(config, family, d);
+  check_quantisation(config, family);
 }
 
 // -1 is how some configurations spell "none". A member that is left out, unlike one that is null, means Llama's own id.
@@ -61,22 +87,25 @@ std::vector<std::int64_t> read_ends(Members& config, std::int64_t vocab_size) {
 }  // namespace
 
 Result<Decoder> parse_hub_config(const nlohmann::json& object, const std::string& name) {
+  const auto family = find_hub_family(object, name);
+  if (!family) return family.error();
   Members config(object, name);
   Decoder d;
-  check_family(config, d);
+  read_architecture(config, **family, d);
+  read_sizes(config, **family, d);
   if (!config.ok()) return config.error();
-  read_sizes(config, d);
-  read_choices(config, d);
-  d.bos_token_id = read_id(config, object, "bos_token_id", d.vocab_size, 1);
-  d.pad_token_id = read_id(config, object, "pad_token_id", d.vocab_size, -1);
+  read_choices(config, **family, d);
+  d.bos_token_id = read_id(config, object, "bos_token_id", d.vocab_size, (*family)->bos);
+  d.pad_token_id = read_id(config, object, "pad_token_id", d.vocab_size, (*family)->pad);
   d.eos_token_ids = read_ends(config, d.vocab_size);
-  if (!object.contains("eos_token_id") && d.vocab_size > 2) d.eos_token_ids = {2};
+  const auto eos = (*family)->eos;
+  if (!object.contains("eos_token_id") && eos >= 0 && eos < d.vocab_size) d.eos_token_ids = {eos};
+  if (config.ok()) make_layers_alike(d), (*family)->read(config, d);
   if (!config.ok()) return config.error();
   if (const auto misfit = find_misfit(d)) return invalid(name + ": " + misfit->member + ": " + misfit->why, misfit->member);
-  auto rope = parse_hub_rope(config, d);
-  if (!rope) return rope.error();
-  d.rope = std::move(*rope);
-  make_layers_alike(d);
+  if ((*family)->has_rope)
+    if (auto read = read_hub_rope(config, **family, d); !read) return read.error();
+  d.published.text = object.dump();
   return d;
 }
 
@@ -99,9 +128,8 @@ nlohmann::ordered_json ids(const std::vector<std::int64_t>& values) {
   return values;
 }
 
-}  // namespace
-
-nlohmann::ordered_json hub_config(const Decoder& d) {
+// Of a decoder without a config.json of its own.
+nlohmann::ordered_json llama_config(const Decoder& d) {
   nlohmann::ordered_json config = {
       {"architectures", {d.architecture}},
       {"model_type", d.family},
@@ -128,6 +156,18 @@ nlohmann::ordered_json hub_config(const Decoder& d) {
       {"torch_dtype", "float32"},
   };
   write_hub_rope(d.rope, config);
+  return config;
+}
+
+}  // namespace
+
+nlohmann::ordered_json hub_config(const Decoder& d) {
+  if (d.published.text.empty()) return llama_config(d);
+  auto config = nlohmann::json::parse(d.published.text);  // ours: it was read, and written by us
+  config.erase("quantization_config");
+  config.erase("dtype");
+  config["torch_dtype"] = "float32";
+  add_old_spelling(d, config);
   return config;
 }
 

@@ -124,13 +124,19 @@ TEST_CASE("what is written as config.json is read back the same") {
     auto after = parse_hub_config(json::parse(text), "config.json");
     REQUIRE((after ? "" : after.error().message) == "");
     CHECK(*after == before);
-    auto version5 = json::parse(text);
-    version5.erase("rope_scaling");
-    version5.erase("rope_theta");
-    CHECK(parse_hub_config(version5, "config.json")->rope == before.rope);
     REQUIRE(apply_generation_config(json::parse(hub_generation_config(before).dump()), "g", *after));
     CHECK(*after == before);
   }
+}
+
+TEST_CASE("what was read without the old spelling of positions is written with both") {
+  const json parameters = {{"rope_type", "linear"}, {"rope_theta", 5e5}, {"factor", 2.0}};
+  const auto written = hub_config(decoder_with({{"rope_parameters", parameters}, {"dtype", "bfloat16"}}));
+  CHECK(written["rope_parameters"] == parameters);
+  CHECK(written["rope_theta"] == 5e5);
+  CHECK(written["rope_scaling"] == json{{"rope_type", "linear"}, {"factor", 2.0}});
+  CHECK(written["torch_dtype"] == "float32");
+  CHECK_FALSE(written.contains("dtype"));
 }
 
 TEST_CASE("a config.json that is wrong is refused with its member") {
@@ -151,11 +157,21 @@ TEST_CASE("a config.json that is wrong is refused with its member") {
   CHECK(refusal({{"tie_word_embeddings", 1}}) == "config.json: tie_word_embeddings: is not true or false");
   CHECK(refusal({{"bos_token_id", 288}}) == "config.json: bos_token_id: 288 is not between -1 and 287");
   CHECK(refusal({{"eos_token_id", {2, "x"}}}) == "config.json: eos_token_id: is not an integer");
-  CHECK(refusal({{"model_type", "qwen2"}}) == "config.json: model_type: family qwen2 is not supported; llama is");
+  const std::string all = "llama, nemotron-nas, llama_bidirec, mistral, qwen2, qwen3, qwen3_moe, smollm3, phi3, gemma, gemma2, gemma3_text, "
+                          "gpt_oss, bert, roberta, xlm-roberta";
+  CHECK(refusal({{"model_type", "qwen2_moe"}}) ==
+        "config.json: model_type: family qwen2_moe is not supported; qwen3_moe is the nearest of " + all);
+  CHECK(refusal({{"model_type", "gemma3"}, {"text_config", {{"hidden_size", 64}}}}) ==
+        "config.json: model_type: gemma3 takes more than text, which is not supported; a text model of the same family may be: "
+        "gemma is the nearest of " + all);
   CHECK(refusal({{"model_type", "-"}}) == "config.json: model_type: is missing");
   CHECK(refusal({{"architectures", {"LlamaForSequenceClassification"}}}) ==
-        "config.json: architectures: LlamaForSequenceClassification is not supported; LlamaForCausalLM is");
-  CHECK(refusal({{"hidden_act", "gelu"}}) == "config.json: hidden_act: gelu is not supported; silu is");
+        "config.json: architectures: LlamaForSequenceClassification is not supported; of llama there are LlamaForCausalLM, LlamaModel");
+  CHECK(refusal({{"architectures", {"LlamaForSequenceClassification"}}, {"num_labels", 1}}) ==
+        "config.json: architectures: LlamaForSequenceClassification ranks passages and gives no embeddings; use an embedding model, such "
+        "as a LlamaBidirectionalModel or a BertModel");
+  CHECK(refusal({{"hidden_act", "tanh"}}) ==
+        "config.json: hidden_act: tanh is not supported; silu, gelu, gelu_pytorch_tanh, gelu_new and relu are");
   CHECK(refusal({{"quantization_config", {{"bits", 4}}}}).starts_with("config.json: quantization_config: quantised"));
   CHECK(refusal({{"rope_scaling", {{"rope_type", "mrope"}}}}) ==
         "config.json: rope_scaling: rope_type: mrope is not supported; default, linear, dynamic, llama3, yarn and longrope are");

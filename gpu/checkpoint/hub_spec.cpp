@@ -15,7 +15,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 using Config = nlohmann::json;
 
-constexpr std::int64_t experts_max = 1 << 16, gpt2_vocab_size = 50257;
+constexpr std::int64_t gpt2_vocab_size = 50257;
 
 struct Experts {
   std::int64_t count = 0, per_token = 0, layers = 0, ffn_size = 0, shared = 0;

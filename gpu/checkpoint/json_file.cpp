@@ -59,6 +59,11 @@ void Members::refuse(const std::string& key, const std::string& why) {
   if (!error_) error_ = invalid(place_ + ": " + key + ": " + why, key);
 }
 
+bool Members::is_null(const std::string& key) const {
+  const auto found = object_.find(key);
+  return found != object_.end() && found->is_null();
+}
+
 const nlohmann::json* Members::wanted(const std::string& key, bool is_optional) {
   const auto* value = find(key);
   if (!value && !is_optional) refuse(key, "is missing");

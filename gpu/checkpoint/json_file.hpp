@@ -27,6 +27,7 @@ class Members {
   Members(const nlohmann::json& object, std::string place) : object_(object), place_(std::move(place)) {}
 
   bool has(const std::string& key) const;
+  bool is_null(const std::string& key) const;  // it is there, and null
   const nlohmann::json* find(const std::string& key) const;  // nullptr: missing or null
 
   std::int64_t integer(const std::string& key, std::int64_t least, std::int64_t most,

@@ -184,6 +184,10 @@ def published_tensors(model, family):
     return names
 
 
+def is_tied(name, model):
+    return model.config.tie_word_embeddings and name in ("lm_head.weight", "lm_head.decoder.weight", "lm_head.decoder.bias")
+
+
 FP4 = torch.tensor([0, .5, 1, 1.5, 2, 3, 4, 6, -0.0, -.5, -1, -1.5, -2, -3, -4, -6], dtype=torch.float64)
 
 
@@ -266,7 +270,8 @@ def make(name, published):
     for seed in range(1, 60):
         model = empty_model(published).eval()
         fill(model, seed)
-        tensors = published_tensors(model, published["model_type"])({n: p for n, p in model.named_parameters()})
+        stored = {n: p for n, p in model.state_dict(keep_vars=True).items() if isinstance(p, nn.Parameter) and not is_tied(n, model)}
+        tensors = published_tensors(model, published["model_type"])(stored)
         if "quantization_config" in published:
             tensors = quantise_experts(model, tensors)
         model = model.double()

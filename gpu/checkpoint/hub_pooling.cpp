@@ -1,0 +1,58 @@
+#include "gpu/checkpoint/hub_pooling.hpp"
+
+#include <array>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "gpu/checkpoint/json_file.hpp"
+
+namespace luthier::checkpoint {
+namespace {
+
+// Nothing when the file is not there.
+Result<std::optional<nlohmann::json>> read_if_there(const std::filesystem::path& path) {
+  auto object = read_object(path);
+  if (object) return std::optional(std::move(*object));
+  if (object.error().code == ErrorCode::not_found) return std::optional<nlohmann::json>();
+  return object.error();
+}
+
+void read_mode(Members& config, Decoder& d) {
+  constexpr std::array<std::pair<const char*, Pooling>, 3> modes{{{"pooling_mode_mean_tokens", Pooling::mean},
+                                                                  {"pooling_mode_cls_token", Pooling::cls},
+                                                                  {"pooling_mode_lasttoken", Pooling::last}}};
+  int chosen = 0;
+  for (const auto& [member, mode] : modes)
+    if (config.boolean(member, false)) d.pooling = mode, ++chosen;
+  for (const auto* member : {"pooling_mode_max_tokens", "pooling_mode_mean_sqrt_len_tokens", "pooling_mode_weightedmean_tokens"})
+    if (config.boolean(member, false)) config.refuse(member, "is not supported; the mean, the first token and the last one are");
+  if (chosen > 1) config.refuse("pooling_mode_mean_tokens", "several ways of pooling at once are not supported");
+}
+
+void read_prefixes(Members& prompts, Decoder& d) {
+  d.query_prefix = prompts.text("query", d.query_prefix);
+  for (const auto* name : {"passage", "document"}) d.passage_prefix = prompts.text(name, d.passage_prefix);
+}
+
+}  // namespace
+
+Result<void> apply_pooling(const std::filesystem::path& directory, Decoder& decoder) {
+  const auto path = directory / "1_Pooling" / "config.json";
+  const auto pooling = read_if_there(path);
+  if (!pooling) return pooling.error();
+  if (*pooling) {
+    Members config(**pooling, path.string());
+    read_mode(config, decoder);
+    if (!config.ok()) return config.error();
+  }
+  const auto prompts_path = directory / "config_sentence_transformers.json";
+  const auto sentences = read_if_there(prompts_path);
+  if (!sentences) return sentences.error();
+  if (!*sentences || !(*sentences)->contains("prompts") || !(**sentences)["prompts"].is_object()) return {};
+  Members prompts((**sentences)["prompts"], prompts_path.string() + ": prompts");
+  read_prefixes(prompts, decoder);
+  if (!prompts.ok()) return prompts.error();
+  return {};
+}
+
+}  // namespace luthier::checkpoint

@@ -1,0 +1,47 @@
+#include "gpu/checkpoint/mxfp4.hpp"
+
+#include <array>
+#include <cassert>
+#include <cmath>
+
+namespace luthier::checkpoint {
+namespace {
+
+constexpr std::size_t block_values = 32, block_bytes = 16;
+constexpr std::array<float, 16> fp4{0.0f, 0.5f, 1.0f, 1.5f, 2.0f, 3.0f, 4.0f, 6.0f, -0.0f, -0.5f, -1.0f, -1.5f, -2.0f, -3.0f, -4.0f, -6.0f};
+
+void widen_block(const std::byte* bytes, float scale, float* out, std::size_t stride) {
+  for (std::size_t i = 0; i < block_bytes; ++i) {
+    const auto pair = std::to_integer<unsigned>(bytes[i]);
+    out[2 * i * stride] = fp4[pair & 15] * scale;
+    out[(2 * i + 1) * stride] = fp4[pair >> 4] * scale;
+  }
+}
+
+}  // namespace
+
+Result<Mxfp4Shapes> mxfp4_shapes(const std::vector<std::int64_t>& parameter) {
+  const auto experts = parameter[0], in = parameter[1], out = parameter[2];
+  const auto values = static_cast<std::int64_t>(block_values);
+  if (in % values != 0) return invalid("its width " + std::to_string(in) + " is not a multiple of 32, which MXFP4 needs");
+  return Mxfp4Shapes{{experts, out, in / values, static_cast<std::int64_t>(block_bytes)}, {experts, out, in / values}};
+}
+
+void widen_mxfp4(std::span<const std::byte> blocks, std::span<const std::byte> scales, const std::vector<std::int64_t>& parameter,
+                 std::span<float> out) {
+  const auto experts = static_cast<std::size_t>(parameter[0]), in = static_cast<std::size_t>(parameter[1]), rows = static_cast<std::size_t>(parameter[2]);
+  const auto groups = in / block_values;
+  assert(scales.size() == experts * rows * groups && blocks.size() == scales.size() * block_bytes && out.size() == experts * in * rows);
+  std::array<float, 256> powers;
+  for (int s = 0; s < 256; ++s) powers[static_cast<std::size_t>(s)] = std::ldexp(1.0f, s - 127);
+  // Rows that follow each other lie side by side in `out`, so that a group of them is written a line at a time.
+  for (std::size_t e = 0; e < experts; ++e)
+    for (std::size_t g = 0; g < groups; ++g)
+      for (std::size_t row = 0; row < rows; ++row) {
+        const auto block = (e * rows + row) * groups + g;
+        widen_block(blocks.data() + block * block_bytes, powers[std::to_integer<std::size_t>(scales[block])],
+                    out.data() + (e * in + g * block_values) * rows + row, rows);
+      }
+}
+
+}  // namespace luthier::checkpoint

@@ -1,0 +1,24 @@
+// MXFP4 as GPT-OSS publishes its experts: 32 values of four bits each share one scale. Specification of the values:
+// OCP Microscaling Formats (MX) 1.0, FP4 E2M1 with an E8M0 scale.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "events/base/result.hpp"
+
+namespace luthier::checkpoint {
+
+// A parameter [experts, in, out] is stored transposed: blocks [experts, out, in / 32, 16], scales [experts, out, in / 32].
+struct Mxfp4Shapes {
+  std::vector<std::int64_t> blocks, scales;
+};
+Result<Mxfp4Shapes> mxfp4_shapes(const std::vector<std::int64_t>& parameter);
+
+// A byte has the value of the lower number in its low half. A scale s means 2^(s - 127).
+void widen_mxfp4(std::span<const std::byte> blocks, std::span<const std::byte> scales, const std::vector<std::int64_t>& parameter,
+                 std::span<float> out);
+
+}  // namespace luthier::checkpoint
