@@ -4,6 +4,7 @@
 #include <set>
 
 #include "events/base/file.hpp"
+#include "gpu/checkpoint/adapter_experts.hpp"
 #include "gpu/checkpoint/lora_config.hpp"
 #include "gpu/checkpoint/lora_selection.hpp"
 #include "gpu/checkpoint/memory.hpp"
@@ -31,9 +32,9 @@ Result<Adapter> allocate(const LoraConfig& config, const std::vector<SelectedLay
     next += padded(rows * columns);
     return tensor;
   };
-  for (const auto& [layer, r, scale] : selected) {
-    const auto a = take(r, layer.in), b = take(layer.out, r);
-    adapter.modules.push_back({layer.name, r, scale, a, b});
+  for (const auto& each : selected) {
+    const auto a = take(each.r, each.layer.in), b = take(each.layer.out, each.r);
+    adapter.modules.push_back({each.layer.name, each.r, each.scale, a, b, each.parameter, each.expert, each.experts});
   }
   return adapter;
 }
@@ -54,6 +55,13 @@ Result<Found> strip_prefix(const SafetensorsFile& file, const std::string& path)
 std::string a_name(const std::string& layer) { return layer + ".lora_A.weight"; }
 std::string b_name(const std::string& layer) { return layer + ".lora_B.weight"; }
 
+template <class Modules>
+std::set<std::string> parameters_of(const Modules& modules) {
+  std::set<std::string> parameters;
+  for (const auto& module : modules) parameters.insert(module.parameter);
+  return parameters;
+}
+
 Result<void> check_tensors(const Found& found, const std::vector<SelectedLayer>& selected, const std::string& path) {
   std::set<std::string> known;
   const auto refused = [&](const std::string& name, const std::string& why) {
@@ -69,9 +77,14 @@ Result<void> check_tensors(const Found& found, const std::vector<SelectedLayer>&
       return refused(name, "holds integers where floating point values are needed");
     return {};
   };
-  for (const auto& [layer, r, scale] : selected) {
-    if (auto good = check(a_name(layer.name), {r, layer.in}); !good) return good;
-    if (auto good = check(b_name(layer.name), {layer.out, r}); !good) return good;
+  const auto parameters = parameters_of(selected);
+  for (const auto& each : selected) {
+    if (each.expert > 0) continue;  // all of them are in the first one's tensors
+    const auto& layer = each.layer;
+    const auto stored = stored_module(layer.name, each.parameter, parameters);
+    const auto ranks = each.r * each.experts;
+    if (auto good = check(a_name(stored), {ranks, layer.in}); !good) return good;
+    if (auto good = check(b_name(stored), {layer.out, ranks}); !good) return good;
     // PEFT saves a copy of the base model's own lm_head beside its adapter.
     const auto copy = layer.name + ".base_layer.weight";
     if (layer.name == "lm_head" && found.contains(copy))
@@ -90,6 +103,51 @@ Result<SafetensorsFile> open_tensors(const fs::path& directory) {
   return SafetensorsFile::open(path);
 }
 
+Result<void> read_tensors(const Found& found, const Adapter& adapter) {
+  const auto parameters = parameters_of(adapter.modules);
+  std::vector<float> a, b;  // of all experts of the parameter at hand
+  for (const auto& module : adapter.modules) {
+    const auto stored = stored_module(module.name, module.parameter, parameters);
+    const bool is_stacked = !module.parameter.empty();
+    if (is_stacked && module.expert == 0) {
+      a.resize(module.a.values.size() * static_cast<std::size_t>(module.experts));
+      b.resize(module.b.values.size() * static_cast<std::size_t>(module.experts));
+    }
+    if (!is_stacked || module.expert == 0) {
+      if (auto read = to_f32(*found.at(a_name(stored)), is_stacked ? std::span(a) : module.a.values); !read) return read;
+      if (auto read = to_f32(*found.at(b_name(stored)), is_stacked ? std::span(b) : module.b.values); !read) return read;
+    }
+    if (is_stacked) take_expert({module.experts, a, b}, module);
+  }
+  return {};
+}
+
+struct Stack {
+  std::vector<float> a, b;
+};
+
+// Under PEFT's names. `stacks` keeps what has no memory of its own.
+std::map<std::string, TensorToWrite> tensors_to_write(const Adapter& adapter, std::map<std::string, Stack>& stacks) {
+  const auto parameters = parameters_of(adapter.modules);
+  std::map<std::string, TensorToWrite> tensors;
+  for (const auto& module : adapter.modules) {
+    const auto stored = std::string(prefix) + stored_module(module.name, module.parameter, parameters);
+    if (module.parameter.empty()) {
+      tensors.emplace(a_name(stored), TensorToWrite{module.a.shape, module.a.values});
+      tensors.emplace(b_name(stored), TensorToWrite{module.b.shape, module.b.values});
+      continue;
+    }
+    auto& stack = stacks[module.parameter];
+    stack.a.resize(module.a.values.size() * static_cast<std::size_t>(module.experts));
+    stack.b.resize(module.b.values.size() * static_cast<std::size_t>(module.experts));
+    put_expert(module, {module.experts, stack.a, stack.b});
+    const auto ranks = module.r * module.experts;
+    tensors.emplace(a_name(stored), TensorToWrite{{ranks, module.a.shape[1]}, stack.a});
+    tensors.emplace(b_name(stored), TensorToWrite{{module.b.shape[0], ranks}, stack.b});
+  }
+  return tensors;
+}
+
 }  // namespace
 
 Result<Adapter> make_adapter(const LoraConfig& config, const Decoder& decoder) {
@@ -103,8 +161,9 @@ Result<Adapter> make_adapter(const LoraConfig& config, const Decoder& decoder) {
 
 Result<Adapter> load_adapter(const fs::path& directory, const Decoder& decoder) {
   const auto config_path = directory / "adapter_config.json";
-  const auto config = read_lora_config(config_path);
+  auto config = read_lora_config(config_path);
   if (!config) return config.error();
+  if (config->has_default_targets) config->target_modules = default_targets(decoder);
   const auto selected = select_layers(*config, decoder, false);
   if (!selected) return with_context(selected.error(), config_path.string());
   const auto file = open_tensors(directory);
@@ -115,10 +174,7 @@ Result<Adapter> load_adapter(const fs::path& directory, const Decoder& decoder) 
   if (auto complete = check_tensors(*found, *selected, path); !complete) return complete.error();
   auto adapter = allocate(*config, *selected);
   if (!adapter) return with_context(adapter.error(), path);
-  for (const auto& module : adapter->modules) {
-    if (auto read = to_f32(*found->at(a_name(module.name)), module.a.values); !read) return with_context(read.error(), path);
-    if (auto read = to_f32(*found->at(b_name(module.name)), module.b.values); !read) return with_context(read.error(), path);
-  }
+  if (auto read = read_tensors(*found, *adapter); !read) return with_context(read.error(), path);
   return adapter;
 }
 
@@ -126,15 +182,12 @@ Result<void> save_adapter(const fs::path& directory, const Adapter& adapter) {
   std::error_code failed;
   fs::create_directories(directory, failed);
   if (failed) return file_error(directory, failed.value());
-  std::map<std::string, TensorToWrite> tensors;
-  for (const auto& module : adapter.modules) {
-    tensors.emplace(std::string(prefix) + a_name(module.name), TensorToWrite{module.a.shape, module.a.values});
-    tensors.emplace(std::string(prefix) + b_name(module.name), TensorToWrite{module.b.shape, module.b.values});
-  }
+  std::map<std::string, Stack> stacks;
+  const auto tensors = tensors_to_write(adapter, stacks);
   if (auto written = write_safetensors(directory / "adapter_model.safetensors", tensors, {{"format", "pt"}}); !written)
     return written;
   try {  // last, so that a directory with a configuration has its tensors
-    return write_file_durably(directory / "adapter_config.json", lora_config_json(adapter.config).dump(2) + "\n");
+    return write_file_durably(directory / "adapter_config.json", lora_config_json(adapter.config, adapter.modules).dump(2) + "\n");
   } catch (const nlohmann::json::exception&) {
     return invalid((directory / "adapter_config.json").string() + ": a name in the LoRA configuration is not UTF-8");
   }

@@ -18,6 +18,8 @@ struct LoraConfig {
   double dropout = 0;
   bool use_rslora = false;                    // scale alpha / sqrt(r) instead of alpha / r
   std::vector<std::string> target_modules;    // suffixes ("q_proj"), as PEFT matches them
+  bool has_default_targets = false;           // neither a list nor a pattern was given: the family's usual ones are meant
+  std::vector<std::string> target_parameters; // suffixes of tensors: experts that lie in one tensor, a router's weight
   std::string target_pattern;                 // a regular expression or "all-linear", when it was given as one string
   // Exceptions by name suffix (or regular expression for one), in the file's order: the first that fits counts.
   std::vector<std::pair<std::string, std::int64_t>> rank_pattern;
@@ -28,13 +30,16 @@ struct LoraConfig {
   std::string base_model_name_or_path;
 };
 
-// One adapted linear layer: y += scale * B (A x).
+// One adapted linear layer: y += scale * B (A x). Of experts that PEFT adapts together each is a module of its own: `out` is then
+// as wide as its gate and up together, in the order of the stored parameter.
 struct LoraModule {
-  std::string name;       // "model.layers.0.self_attn.q_proj"
+  std::string name;       // "model.layers.0.self_attn.q_proj", "model.layers.0.mlp.experts.3.gate_up_proj"
   std::int64_t r = 0;
   float scale = 0;
   Tensor a;  // [r, in]
   Tensor b;  // [out, r]
+  std::string parameter = "";  // "model.layers.0.mlp.experts.gate_up_proj", of which this is one expert; empty: a layer of its own
+  std::int64_t expert = 0, experts = 1;
 };
 
 // The linear layers that a config selects in this decoder, in the order of the network, with A and B zeroed.

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <nlohmann/json.hpp>
@@ -22,7 +23,7 @@ struct Refusal {
 };
 
 // Members that would change what the adapter computes. null, false, empty and "none" all mean that it is not used.
-constexpr std::array<Refusal, 14> refusals{{
+constexpr std::array<Refusal, 13> refusals{{
     {"use_dora", "DoRA is not supported; only plain LoRA and rsLoRA are"},
     {"modules_to_save", "modules that are saved in full are not supported; only LoRA tensors are"},
     {"fan_in_fan_out", "transposed layers are not supported; it must be false"},
@@ -30,7 +31,6 @@ constexpr std::array<Refusal, 14> refusals{{
     {"bias", "trained biases are not supported; it must be none"},
     {"use_qalora", "QALoRA is not supported; only plain LoRA and rsLoRA are"},
     {"use_bdlora", "block-diagonal LoRA is not supported; only plain LoRA and rsLoRA are"},
-    {"target_parameters", "adapted parameters are not supported; only linear layers are"},
     {"trainable_token_indices", "trained tokens are not supported; only LoRA tensors are"},
     {"layer_replication", "replicated layers are not supported"},
     {"alora_invocation_tokens", "activated LoRA is not supported"},
@@ -68,7 +68,7 @@ void read_layers(Members& config, LoraConfig& lora) {
   lora.layers_to_transform = config.integers("layers_to_transform", 0, layers_max);
   const auto* pattern = config.find("layers_pattern");
   if (pattern && !is_unused(*pattern) && *pattern != "layers" && *pattern != nlohmann::json{"layers"})
-    config.refuse("layers_pattern", "other than layers is not supported for llama");
+    config.refuse("layers_pattern", "other than layers is not supported");
 }
 
 // The file's order counts here, which a sorted object has lost; `text` is parsed again for it. Inserting into an ordered
@@ -117,14 +117,32 @@ Result<LoraConfig> read_lora_config(const std::filesystem::path& path) {
   lora.use_rslora = config.boolean("use_rslora", false);
   lora.base_model_name_or_path = config.text("base_model_name_or_path", "");
   read_names(config, "target_modules", lora.target_modules, lora.target_pattern);
-  if (!config.has("target_modules")) lora.target_modules = {"q_proj", "v_proj"};  // PEFT's own choice for a llama
+  lora.target_parameters = config.texts("target_parameters");
+  lora.has_default_targets = !config.has("target_modules");
   read_names(config, "exclude_modules", lora.exclude_modules, lora.exclude_pattern);
   read_layers(config, lora);
   if (auto read = read_exceptions(*text, config, lora); !read) return read.error();
   return lora;
 }
 
-nlohmann::ordered_json lora_config_json(const LoraConfig& lora) {
+namespace {
+
+// The last part of each name, once. An encoder's "dense" would also mean layers that are not adapted: these are named in full.
+nlohmann::ordered_json names_of(const std::vector<LoraModule>& modules) {
+  std::vector<std::string> names;
+  for (const auto& module : modules) {
+    if (!module.parameter.empty()) continue;
+    const auto last = module.name.substr(module.name.rfind('.') + 1);
+    if (last == "router" || last == "gate") continue;  // target_parameters has named it
+    const auto name = module.name.find("encoder.layer.") == std::string::npos ? last : module.name;
+    if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+  }
+  return names;
+}
+
+}  // namespace
+
+nlohmann::ordered_json lora_config_json(const LoraConfig& lora, const std::vector<LoraModule>& modules) {
   using Json = nlohmann::ordered_json;
   const auto names = [](const std::vector<std::string>& list, const std::string& pattern) {
     return !pattern.empty() ? Json(pattern) : list.empty() ? Json() : Json(list);
@@ -145,15 +163,14 @@ nlohmann::ordered_json lora_config_json(const LoraConfig& lora) {
       {"init_lora_weights", true},
       {"modules_to_save", nullptr},
       {"target_modules", names(lora.target_modules, lora.target_pattern)},
+      {"target_parameters", lora.target_parameters.empty() ? Json() : Json(lora.target_parameters)},
       {"exclude_modules", names(lora.exclude_modules, lora.exclude_pattern)},
       {"layers_to_transform", lora.layers_to_transform.empty() ? Json() : Json(lora.layers_to_transform)},
       {"layers_pattern", nullptr},
       {"rank_pattern", Json::object()},
       {"alpha_pattern", Json::object()},
   };
-  // Written out, because some readers of adapters know lists only.
-  if (is_all_linear(lora))
-    config["target_modules"] = {"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"};
+  if (is_all_linear(lora)) config["target_modules"] = names_of(modules);
   // An integer where it is one: readers differ in what they take.
   if (lora.alpha == std::floor(lora.alpha)) config["lora_alpha"] = static_cast<std::int64_t>(lora.alpha);
   for (const auto& [key, r] : lora.rank_pattern) config["rank_pattern"][key] = r;

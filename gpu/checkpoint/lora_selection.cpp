@@ -111,23 +111,56 @@ Result<void> check_numbers(const LoraConfig& config) {
   for (const auto& [key, alpha] : config.alpha_pattern)
     if (auto good = check_alpha(alpha, "alpha_pattern"); !good) return good;
   if (!(config.dropout >= 0 && config.dropout < 1)) return invalid("dropout: is not from 0 to below 1", "dropout");
+  if (config.dropout > 0 && !config.target_parameters.empty())
+    return invalid("dropout: must be 0 with target_parameters, which PEFT adds to the weights themselves", "dropout");
   return {};
 }
 
+// The first number among the parts of a name: "model.layers.3.self_attn.q_proj", "encoder.layer.3.output.dense".
 std::optional<std::int64_t> layer_index(std::string_view name) {
-  constexpr std::string_view prefix = "model.layers.";
-  if (!name.starts_with(prefix)) return std::nullopt;
-  return std::stoll(std::string(name.substr(prefix.size())));
+  std::optional<std::int64_t> index;
+  for_each_suffix(name, [&](std::string_view suffix) {
+    if (!index && !suffix.empty() && suffix[0] >= '0' && suffix[0] <= '9') index = std::stoll(std::string(suffix.substr(0, suffix.find('.'))));
+  });
+  return index;
 }
 
-Error nothing_selected(const LoraConfig& config) {
+// "q_proj, k_proj and v_proj": how this model's layers end.
+std::string known_names(const std::vector<std::string>& names, std::size_t parts) {
+  std::vector<std::string> ends;
+  for (const auto& name : names) {
+    auto start = name.size();
+    for (std::size_t part = 0; part < parts && start != std::string::npos; ++part) start = start == 0 ? std::string::npos : name.rfind('.', start - 1);
+    const auto end = start == std::string::npos ? name : name.substr(start + 1);
+    if (std::find(ends.begin(), ends.end(), end) == ends.end()) ends.push_back(end);
+  }
+  std::string text;
+  for (std::size_t i = 0; i < ends.size(); ++i) text += (i == 0 ? "" : i + 1 == ends.size() ? " and " : ", ") + ends[i];
+  return text;
+}
+
+std::string known_layers(const Decoder& decoder) {
+  std::vector<std::string> names;
+  for (const auto& layer : linear_layers(decoder)) names.push_back(layer.name);
+  return known_names(names, 1);
+}
+
+std::string known_parameters(const Decoder& decoder) {
+  std::vector<std::string> names;
+  for (const auto& parameter : expert_parameters(decoder)) names.push_back(parameter.name);
+  for (const auto& router : routers(decoder)) names.push_back(router.name + ".weight");
+  return names.empty() ? "this model has no experts" : known_names(names, 3) + " are there";
+}
+
+Error nothing_selected(const LoraConfig& config, const Decoder& decoder) {
   const std::string field = "target_modules";
   if (!config.target_pattern.empty())
     return invalid(field + ": the regular expression " + printable(config.target_pattern) +
-                       " matches the whole name of no linear layer, such as model.layers.0.self_attn.q_proj; a list of names "
-                       "matches by suffix", field);
-  return invalid(field + ": selects no linear layer; q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj and "
-                         "lm_head are there", field);
+                       " matches the whole name of no linear layer, such as " + linear_layers(decoder).front().name +
+                       "; a list of names matches by suffix", field);
+  if (!config.target_parameters.empty())
+    return invalid("target_parameters: selects no parameter; " + known_parameters(decoder), "target_parameters");
+  return invalid(field + ": selects no linear layer; " + known_layers(decoder) + " are there", field);
 }
 
 class Selection {
@@ -137,8 +170,12 @@ class Selection {
     if (!targets) return targets.error();
     auto excluded = Matcher::make(config.exclude_modules, config.exclude_pattern, "exclude_modules");
     if (!excluded) return excluded.error();
-    return Selection{config, std::move(*targets), std::move(*excluded)};
+    auto parameters = Matcher::make(config.target_parameters, "", "target_parameters");
+    if (!parameters) return parameters.error();
+    return Selection{config, std::move(*targets), std::move(*excluded), std::move(*parameters)};
   }
+  // Neither exclude_modules nor layers_to_transform touches parameters.
+  Result<bool> selects_parameter(const std::string& name) { return parameters_.matches(name, used_parameters); }
   Result<bool> selects(const std::string& name) {
     std::set<std::string> ignored;
     const auto excluded = excluded_.matches(name, ignored);
@@ -155,13 +192,14 @@ class Selection {
   }
 
   std::set<std::string> used;  // entries of target_modules that have selected something
+  std::set<std::string> used_parameters;
 
  private:
-  Selection(const LoraConfig& config, Matcher targets, Matcher excluded)
-      : config_(&config), targets_(std::move(targets)), excluded_(std::move(excluded)) {}
+  Selection(const LoraConfig& config, Matcher targets, Matcher excluded, Matcher parameters)
+      : config_(&config), targets_(std::move(targets)), excluded_(std::move(excluded)), parameters_(std::move(parameters)) {}
 
   const LoraConfig* config_;
-  Matcher targets_, excluded_;
+  Matcher targets_, excluded_, parameters_;
 };
 
 }  // namespace
@@ -172,33 +210,101 @@ bool is_all_linear(const LoraConfig& config) {
                     [](char a, char b) { return a == (b >= 'A' && b <= 'Z' ? b + 32 : b); });
 }
 
+std::vector<std::string> default_targets(const Decoder& decoder) {
+  static const std::set<std::string> by_query_and_value{"llama", "mistral", "qwen2", "qwen3", "gemma", "gemma2", "gemma3_text"};
+  if (decoder.norm_place == NormPlace::after) return {"query", "value"};
+  return by_query_and_value.contains(decoder.family) ? std::vector<std::string>{"q_proj", "v_proj"} : std::vector<std::string>{};
+}
+
+namespace {
+
+// Rank and scale of a layer or parameter, by PEFT's name for it.
+class Strengths {
+ public:
+  static Result<Strengths> make(const LoraConfig& config) {
+    auto ranks = Exceptions<std::int64_t>::make(config.rank_pattern, "rank_pattern");
+    if (!ranks) return ranks.error();
+    auto alphas = Exceptions<double>::make(config.alpha_pattern, "alpha_pattern");
+    if (!alphas) return alphas.error();
+    return Strengths{config, std::move(*ranks), std::move(*alphas)};
+  }
+  Result<SelectedLayer> of(LinearLayer layer, const std::string& name) const {
+    const auto r = ranks_.value_of(name, config_->r);
+    if (!r) return in_field(r.error(), "rank_pattern");
+    const auto alpha = alphas_.value_of(name, config_->alpha);
+    if (!alpha) return in_field(alpha.error(), "alpha_pattern");
+    const auto rank = static_cast<double>(*r);
+    return SelectedLayer{std::move(layer), *r, static_cast<float>(*alpha / (config_->use_rslora ? std::sqrt(rank) : rank))};
+  }
+
+ private:
+  Strengths(const LoraConfig& config, Exceptions<std::int64_t> ranks, Exceptions<double> alphas)
+      : config_(&config), ranks_(std::move(ranks)), alphas_(std::move(alphas)) {}
+  const LoraConfig* config_;
+  Exceptions<std::int64_t> ranks_;
+  Exceptions<double> alphas_;
+};
+
+Result<void> add_layers(const Decoder& decoder, const Strengths& strengths, Selection& selection, std::vector<SelectedLayer>& selected) {
+  for (auto& layer : linear_layers(decoder)) {
+    const auto is_selected = selection.selects(layer.name);
+    if (!is_selected) return is_selected.error();
+    if (!*is_selected) continue;
+    auto strong = strengths.of(layer, layer.name);
+    if (!strong) return strong.error();
+    selected.push_back(std::move(*strong));
+  }
+  return {};
+}
+
+Result<void> add_parameters(const Decoder& decoder, const Strengths& strengths, Selection& selection, std::vector<SelectedLayer>& selected) {
+  for (auto& router : routers(decoder)) {
+    const auto name = router.name + ".weight";
+    if (const auto is_selected = selection.selects_parameter(name); !is_selected || !*is_selected) continue;
+    auto strong = strengths.of(router, name);
+    if (!strong) return strong.error();
+    selected.push_back(std::move(*strong));
+  }
+  for (const auto& parameter : expert_parameters(decoder)) {
+    if (const auto is_selected = selection.selects_parameter(parameter.name); !is_selected || !*is_selected) continue;
+    auto strong = strengths.of({parameter.name, parameter.in, parameter.out, false}, parameter.name);
+    if (!strong) return strong.error();
+    strong->parameter = parameter.name;
+    strong->experts = parameter.experts;
+    for (strong->expert = 0; strong->expert < parameter.experts; ++strong->expert) {
+      strong->layer.name = parameter.expert_name(strong->expert);
+      selected.push_back(*strong);
+    }
+  }
+  return {};
+}
+
+// Every entry must have selected something.
+Result<void> check_used(const LoraConfig& config, const Decoder& decoder, const Selection& selection) {
+  for (const auto& target : config.target_modules)
+    if (!selection.used.contains(target))
+      return invalid("target_modules: " + printable(target) + " is no linear layer of this model; " + known_layers(decoder) + " are",
+                     "target_modules");
+  for (const auto& target : config.target_parameters)
+    if (!selection.used_parameters.contains(target))
+      return invalid("target_parameters: " + printable(target) + " is none of this model; " + known_parameters(decoder), "target_parameters");
+  return {};
+}
+
+}  // namespace
+
 Result<std::vector<SelectedLayer>> select_layers(const LoraConfig& config, const Decoder& decoder, bool is_strict) {
   if (auto good = check_numbers(config); !good) return good.error();
   auto selection = Selection::make(config);
   if (!selection) return selection.error();
-  const auto ranks = Exceptions<std::int64_t>::make(config.rank_pattern, "rank_pattern");
-  if (!ranks) return ranks.error();
-  const auto alphas = Exceptions<double>::make(config.alpha_pattern, "alpha_pattern");
-  if (!alphas) return alphas.error();
-
+  const auto strengths = Strengths::make(config);
+  if (!strengths) return strengths.error();
   std::vector<SelectedLayer> selected;
-  for (auto& layer : linear_layers(decoder)) {
-    const auto is_selected = selection->selects(layer.name);
-    if (!is_selected) return is_selected.error();
-    if (!*is_selected) continue;
-    const auto r = ranks->value_of(layer.name, config.r);
-    if (!r) return in_field(r.error(), "rank_pattern");
-    const auto alpha = alphas->value_of(layer.name, config.alpha);
-    if (!alpha) return in_field(alpha.error(), "alpha_pattern");
-    const auto rank = static_cast<double>(*r);
-    selected.push_back({std::move(layer), *r, static_cast<float>(*alpha / (config.use_rslora ? std::sqrt(rank) : rank))});
-  }
-  if (selected.empty()) return nothing_selected(config);
+  if (auto added = add_layers(decoder, *strengths, *selection, selected); !added) return added.error();
+  if (auto added = add_parameters(decoder, *strengths, *selection, selected); !added) return added.error();
+  if (selected.empty()) return nothing_selected(config, decoder);
   if (is_strict)
-    for (const auto& target : config.target_modules)
-      if (!selection->used.contains(target))
-        return invalid("target_modules: " + printable(target) + " is no linear layer of this model; q_proj, k_proj, v_proj, "
-                       "o_proj, gate_proj, up_proj, down_proj and lm_head are", "target_modules");
+    if (auto used = check_used(config, decoder, *selection); !used) return used.error();
   return selected;
 }
 

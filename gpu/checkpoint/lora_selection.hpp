@@ -12,6 +12,8 @@ struct SelectedLayer {
   LinearLayer layer;
   std::int64_t r;
   float scale;
+  std::string parameter = "";  // of one expert of several that PEFT adapts together
+  std::int64_t expert = 0, experts = 1;
 };
 
 // In the order of the network. An error's field is a member of LoraConfig: "r", "target_modules" …
@@ -19,5 +21,8 @@ struct SelectedLayer {
 Result<std::vector<SelectedLayer>> select_layers(const LoraConfig& config, const Decoder& decoder, bool is_strict);
 
 bool is_all_linear(const LoraConfig& config);
+
+// What PEFT adapts where a configuration names nothing; empty: it refuses.
+std::vector<std::string> default_targets(const Decoder& decoder);
 
 }  // namespace luthier::checkpoint

@@ -1,13 +1,16 @@
 #!/usr/bin/env python3
 """Makes a tiny random model of each family under tests/golden/families, with what transformers computes for it.
 
-    make_family_goldens.py [NAME ...]          needs torch, transformers and safetensors
+    make_family_goldens.py [NAME ...]          needs torch, transformers, peft and safetensors
 
 families/NAME/ has config.json in the spelling that the family is published with, model.safetensors (f32 unless said), and
     cases.json            {"sequences": [[ids] ...], "loss": {"rows": [{"tokens", "labels"}], "value", "tokens"}, "unused": [...]}
     expected.safetensors  logits.N [length, vocabulary] of sequence N, as if it were alone; of an embedding model hidden.N [length, hidden].
                           gradient.TENSOR [2]: the loss's gradient by that tensor, its norm and its product with cos(0), cos(1), …
                           taken in row-major order
+Some have an adapter as PEFT saves it, in families/NAME/adapter/: adapter_config.json, adapter_model.safetensors and expected.safetensors
+with logits.N of the same sequences and gradient.TENSOR of the same rows' loss, by the adapter's tensors under their names in the file.
+cases.json there has the loss.
 All is computed in float64 from the stored weights (transformers itself takes norms and rotary angles in float32). labels -100 take no
 loss, the shift by one is the reader's; the loss is the sum over all supervised tokens of all rows divided by their number. Tensors in
 "unused" have no gradient in this batch: experts that no token was sent to.
@@ -15,6 +18,7 @@ loss, the shift by one is the reader's; the loss is the sum over all supervised 
 import copy, json, shutil, sys
 from pathlib import Path
 
+import peft
 import torch
 import transformers
 from safetensors.torch import load_file, save_file
@@ -310,6 +314,65 @@ def make(name, published):
           f"{len(cases.get('unused', []))} unused")
 
 
+EVERY = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+ADAPTERS = {
+    "qwen3": dict(r=3, lora_alpha=6, target_modules=EVERY),
+    "phi3-longrope": dict(r=3, lora_alpha=9, target_modules=["qkv_proj", "o_proj", "gate_up_proj", "down_proj"], rank_pattern={"o_proj": 2}),
+    "gemma2": dict(r=2, lora_alpha=4, target_modules="all-linear", use_rslora=True),
+    "gpt-oss": dict(r=2, lora_alpha=4, target_modules=["q_proj", "v_proj", "o_proj"],
+                    target_parameters=["mlp.experts.gate_up_proj", "mlp.experts.down_proj"]),
+    "qwen3-moe": dict(r=2, lora_alpha=2, target_modules=["k_proj", "o_proj"], target_parameters=["mlp.experts.gate_up_proj"]),
+    "qwen3-moe-unscaled": dict(r=2, lora_alpha=4, target_modules=["q_proj"],
+                               target_parameters=["experts.down_proj", "experts.gate_up_proj", "mlp.gate.weight"]),
+}
+
+
+def adapt(name, published):
+    """An adapter with B other than zero, and what the model computes with it."""
+    out = OUT / name / "adapter"
+    shutil.rmtree(out, ignore_errors=True)
+    base = lambda: transformers.AutoModelForCausalLM.from_pretrained(OUT / name, dtype=torch.float32, **PLAIN)
+    model = peft.get_peft_model(base(), peft.LoraConfig(task_type="CAUSAL_LM", lora_dropout=0.0, **ADAPTERS[name]))
+    generator = torch.Generator().manual_seed(5)
+    with torch.no_grad():
+        for tensor, p in model.named_parameters():
+            if "lora_" in tensor:
+                p.copy_(torch.randn(p.shape, generator=generator) * (0.3 if "lora_B" in tensor else p.shape[1] ** -0.5))
+    model.save_pretrained(out)
+    (out / "README.md").unlink(missing_ok=True)
+    path = out / "adapter_config.json"
+    saved = json.loads(path.read_text()) | {"base_model_name_or_path": name}
+    for member in ("target_modules", "target_parameters"):
+        if isinstance(saved.get(member), list):  # a set in PEFT, in any order
+            saved[member].sort()
+    path.write_text(json.dumps(saved, indent=2) + "\n")
+
+    loaded = peft.PeftModel.from_pretrained(base(), out, is_trainable=True).eval()
+    inner = loaded.base_model.model.double()
+    cases = json.loads((OUT / name / "cases.json").read_text())
+    with torch.no_grad():
+        before = load_file(OUT / name / "expected.safetensors")
+        expected = {f"logits.{i}": loaded_logits(loaded, ids) for i, ids in enumerate(cases["sequences"])}
+        assert (expected["logits.2"] - before["logits.2"]).abs().max() > 0.1, name
+        assert margin(inner, cases["sequences"] + [r["tokens"] for r in cases["loss"]["rows"]], published) > MARGIN / 10, name
+    loss, count = loss_of(inner, published, cases["loss"]["rows"])
+    loss.backward()
+    names = set(load_file(out / "adapter_model.safetensors"))
+    for tensor, p in loaded.named_parameters():
+        if "lora_" in tensor:
+            stored = tensor.replace(".default", "")
+            assert stored in names, stored
+            g = p.grad.double().flatten()
+            expected[f"gradient.{stored}"] = torch.stack([g.norm(), g @ torch.cos(torch.arange(len(g), dtype=torch.float64))])
+    save_file({k: v.float().contiguous() for k, v in expected.items()}, out / "expected.safetensors")
+    (out / "cases.json").write_text(json.dumps({"loss": loss.item(), "tokens": count}) + "\n")
+    print(f"{name}/adapter: {len(names)} tensors, loss {loss.item():.4f}")
+
+
+def loaded_logits(model, ids):
+    return copy.deepcopy(model)(torch.tensor([ids]), use_cache=False).logits[0]
+
+
 def check(name, published):
     """What is on disk is what transformers itself reads: the same logits from the directory alone."""
     if published["model_type"] in ("nemotron-nas", "llama_bidirec", "bert", "xlm-roberta"):
@@ -329,6 +392,8 @@ def main():
     for name in sys.argv[1:] or CONFIGS:
         make(name, CONFIGS[name])
         check(name, CONFIGS[name])
+        if name in ADAPTERS:
+            adapt(name, CONFIGS[name])
 
 
 if __name__ == "__main__":
