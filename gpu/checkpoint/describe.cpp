@@ -1,9 +1,11 @@
 #include "gpu/checkpoint/describe.hpp"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "gpu/checkpoint/checkpoint.hpp"
 #include "gpu/checkpoint/gguf.hpp"
+#include "gpu/checkpoint/hub_config.hpp"
 #include "gpu/checkpoint/hub_rope.hpp"
 #include "gpu/checkpoint/hub_spec.hpp"
 #include "gpu/checkpoint/json_file.hpp"
@@ -16,22 +18,29 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
+std::uint64_t as(std::int64_t value) { return static_cast<std::uint64_t>(value); }
+
+std::uint64_t layer_parameters(const Decoder& decoder, const LayerShape& layer) {
+  const auto d = as(decoder.hidden_size), heads = as(decoder.num_heads), keys = as(layer.num_kv_heads);
+  std::uint64_t count = 0;
+  if (layer.num_heads > 0) count += d + (keys < heads ? 2 * d * d + 2 * d * (keys * (d / heads)) : 4 * d * d);
+  if (layer.intermediate_size > 0) count += d + as(std::max<std::int64_t>(layer.num_experts, 1)) * (decoder.gated ? 3 : 2) * d * as(layer.intermediate_size);
+  return count + d * as(layer.num_experts);  // the router
+}
+
 // The platform's own formula, which clients compare: it leaves out biases and takes hidden / heads for a head's size
 // even where config.json says otherwise. Unsigned, because hostile sizes may wrap, and a wrapped number harms nobody.
 std::int64_t base_num_parameters(const Decoder& decoder) {
-  const auto as = [](std::int64_t value) { return static_cast<std::uint64_t>(value); };
-  const auto d = as(decoder.hidden_size), heads = as(decoder.num_heads), keys = as(decoder.num_kv_heads);
-  const auto attention = keys < heads ? 2 * d * d + 2 * d * (keys * (d / heads)) : 4 * d * d;
-  const auto feed_forward = 3 * d * as(decoder.intermediate_size);  // gate, up and down
-  const auto embedding = as(decoder.vocab_size) * d;
-  return static_cast<std::int64_t>(as(decoder.num_layers) * (attention + feed_forward + 2 * d) + embedding +
-                                   (decoder.tie_word_embeddings ? 0 : embedding) + d);
+  const auto embedding = as(decoder.vocab_size) * as(decoder.hidden_size);
+  std::uint64_t count = embedding + as(decoder.hidden_size);
+  if (decoder.has_head && !decoder.tie_word_embeddings) count += embedding;
+  for (const auto& layer : decoder.layers) count += layer_parameters(decoder, layer);
+  return static_cast<std::int64_t>(count);
 }
 
+// "q4_1" and "q4_k" are both numbers of four bits.
 std::string precision(const std::string& dtype) {
-  if (dtype == "q4_1") return "int4";
-  if (dtype == "q8_0") return "int8";
-  return dtype;
+  return dtype.size() > 2 && dtype[0] == 'q' ? "int" + dtype.substr(1, 1) : dtype;
 }
 
 // A template is a string, or a list of named ones.
@@ -64,9 +73,10 @@ Json layers_json(const Decoder& decoder) {
   return layers;
 }
 
-Json rope_json(const Rope& rope) {
+Json rope_json(const Decoder& decoder) {
+  if (decoder.learned_positions) return nullptr;
   Json config;
-  write_hub_rope(rope, config);
+  write_hub_rope(decoder.rope, config);
   return config["rope_parameters"];
 }
 
@@ -109,10 +119,41 @@ Result<Json> describe_unsupported(const fs::path& checkpoint, const Error& refus
   auto spec = hub_spec(*config, "config.json");
   const auto chat = is_chat(checkpoint);
   if (!spec || !chat || (*spec)["family"] == "llama") return refusal;
+  if (parse_hub_config(*config, "config.json")) return refusal;  // its files are broken, which is no matter of families
   (*spec)["is_chat"] = *chat;
   (*spec)["format"] = "safetensors";
   (*spec)["unsupported"] = without_directory(refusal.message, checkpoint);
   return spec;
+}
+
+Json experts_json(const Decoder& d) {
+  const auto has_experts = [](const LayerShape& layer) { return layer.num_experts > 0; };
+  const auto first = std::find_if(d.layers.begin(), d.layers.end(), has_experts);
+  if (first == d.layers.end()) return nullptr;
+  return {{"num_experts", first->num_experts},
+          {"num_experts_per_tok", d.experts.per_token},
+          {"num_expert_layers", std::count_if(d.layers.begin(), d.layers.end(), has_experts)},
+          {"expert_ffn_size", first->intermediate_size},
+          {"num_shared_experts", 0}};
+}
+
+std::string pooling_name(Pooling pooling) {
+  switch (pooling) {
+    case Pooling::none: return "none";
+    case Pooling::mean: return "mean";
+    case Pooling::cls: return "cls";
+    case Pooling::last: return "last";
+  }
+  return "none";
+}
+
+// What only some models have.
+void add_particulars(const Decoder& d, Json& spec) {
+  if (auto experts = experts_json(d); !experts.is_null()) spec["moe_config"] = std::move(experts);
+  std::int64_t window = 0;
+  for (const auto& layer : d.layers) window = std::max(window, layer.window);
+  if (window > 0) spec["sliding_window_config"] = {{"window_size", window}};
+  if (d.pooling != Pooling::none) spec["pooling"] = pooling_name(d.pooling);
 }
 
 }  // namespace
@@ -128,7 +169,7 @@ Result<Json> describe_model(const fs::path& path) {
   const auto chat = is_chat(*found);
   if (!chat) return chat.error();
   const auto& d = *decoder;
-  return Json{
+  Json spec{
       {"checkpoint_model_name", d.architecture},
       {"family", d.family},
       {"num_layers", d.num_layers},
@@ -138,14 +179,14 @@ Result<Json> describe_model(const fs::path& path) {
       {"ffn_hidden_size", d.intermediate_size},
       {"vocab_size", d.vocab_size},
       {"tied_embeddings", d.tie_word_embeddings},
-      {"gated_mlp", true},
+      {"gated_mlp", d.gated},
       {"base_num_parameters", base_num_parameters(d)},
       {"precision", precision(d.dtype)},
       {"is_chat", *chat},
-      {"context_size", d.max_position_embeddings},
+      {"context_size", d.max_position_embeddings - d.position_offset},
       {"linear_layers", layers_json(d)},
       {"head_dim", d.head_dim},
-      {"rope", rope_json(d.rope)},
+      {"rope", rope_json(d)},
       {"rms_norm_eps", d.rms_norm_eps},
       {"format", fs::is_directory(*found, ignored) ? "safetensors" : "gguf"},
       {"weight_bytes_f32", 4 * count_parameters(d)},
@@ -153,6 +194,8 @@ Result<Json> describe_model(const fs::path& path) {
       {"eos_token_ids", d.eos_token_ids},
       {"pad_token_id", id_json(d.pad_token_id)},
   };
+  add_particulars(d, spec);
+  return spec;
 }
 
 }  // namespace luthier::checkpoint

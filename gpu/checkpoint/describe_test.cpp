@@ -56,6 +56,35 @@ TEST_CASE("a family that the engine does not have is described, with the reason 
   CHECK((*spec)["unsupported"].get<std::string>().starts_with("config.json: model_type: family starcoder2 is not supported; "));
 }
 
+TEST_CASE("experts, windows and the way of pooling are described where there are any") {
+  const auto scratch = TemporaryDirectory::make();
+  REQUIRE(scratch);
+  const auto spec_of = [&](const std::string& family) {
+    const auto model = copy_model(std::filesystem::path("tests/golden/families") / family, scratch->path());
+    write_bytes(model / "tokenizer_config.json", "{}");
+    const auto spec = describe_model(model);
+    REQUIRE((spec ? "" : spec.error().message) == "");
+    CHECK_FALSE(spec->contains("unsupported"));
+    return *spec;
+  };
+  const auto experts = spec_of("qwen3-moe");
+  CHECK(experts["family"] == "qwen3_moe");
+  CHECK(experts["moe_config"] == nlohmann::ordered_json::parse(R"({"num_experts": 6, "num_experts_per_tok": 2, "num_expert_layers": 2,
+                                                                  "expert_ffn_size": 12, "num_shared_experts": 0})"));
+  const std::int64_t attention = 2 * 32 * 32 + 2 * 32 * 16, sparse = 6 * 3 * 32 * 12 + 32 * 6, dense = 3 * 32 * 40;
+  CHECK(experts["base_num_parameters"] == 3 * (attention + 2 * 32) + 2 * sparse + dense + 2 * 128 * 32 + 32);
+  const auto oss = spec_of("gpt-oss-mxfp4");
+  CHECK(oss["precision"] == "mxfp4");
+  CHECK(oss["sliding_window_config"]["window_size"] == 6);
+  CHECK(oss["linear_layers"].size() == 9);
+  const auto encoder = spec_of("xlm-roberta");
+  CHECK(encoder["pooling"] == "mean");
+  CHECK(encoder["context_size"] == 48);
+  CHECK(encoder["gated_mlp"] == false);
+  CHECK(encoder["rope"].is_null());
+  CHECK_FALSE(encoder.contains("moe_config"));
+}
+
 TEST_CASE("a directory without weights or without a tokenizer is not a model yet") {
   for (const std::string missing : {"model.safetensors", "tokenizer"}) {
     const auto scratch = TemporaryDirectory::make();

@@ -106,7 +106,7 @@ TEST_CASE("blocks are dequantised to scale times number plus minimum") {
   CHECK(out[15] == 6.5f);
   CHECK(out[16] == 6.5f);
   CHECK(out[31] == -1.0f);
-  CHECK(dequantise({12, {32}, block}, out).error().message == "a tensor stored as Q4_K is not supported");
+  CHECK(dequantise({11, {32}, block}, out).error().message == "a tensor stored as Q3_K is not supported");
 }
 
 TEST_CASE("a lie in a GGUF header is refused with its place") {
@@ -151,7 +151,8 @@ TEST_CASE("a lie in a GGUF tensor's entry is refused with the tensor's name") {
   CHECK(one({1ull << 40, 1ull << 40}, 0, 0, 64).ends_with("is not one that a tensor can have"));
   CHECK(one({4, ~0ull}, 0, 0, 64) == "tensor t: the integer 18446744073709551615 is larger than we read");
   CHECK(one({48, 2}, 3, 0, 64) == "tensor t: its rows of 48 values are no whole number of Q4_1 blocks");
-  CHECK(one({256, 2}, 12, 0, 999) == "tensor t: is stored as Q4_K, which is not supported; F32, F16, BF16, Q4_1 and Q8_0 are");
+  CHECK(one({256, 2}, 11, 0, 999) ==
+        "tensor t: is stored as Q3_K, which is not supported; F32, F16, BF16, Q4_0, Q4_1, Q5_0, Q8_0, Q4_K, Q5_K and Q6_K are");
   CHECK(one({256, 2}, 4000, 0, 999).starts_with("tensor t: is stored as type 4000, "));
   CHECK(why(Builder().preamble(2, 0).tensor("t", {4, 4}, 0, 0).tensor("u", {4}, 0, 32).data(64)) ==
         "tensor u: overlaps with another tensor");

@@ -7,15 +7,21 @@
 
 #include "gpu/checkpoint/gguf.hpp"
 #include "gpu/checkpoint/half.hpp"
+#include "gpu/checkpoint/k_quants.hpp"
 
 namespace luthier::checkpoint {
 namespace {
 
-enum Type : std::uint32_t { f32 = 0, f16 = 1, q4_1 = 3, q8_0 = 8, bf16 = 30 };
+enum Type : std::uint32_t { f32 = 0, f16 = 1, q4_0 = 2, q4_1 = 3, q5_0 = 6, q8_0 = 8, q4_k = 12, q5_k = 13, q6_k = 14, bf16 = 30 };
 
-constexpr std::array<GgmlFormat, 5> formats{{
+constexpr std::array<GgmlFormat, 10> formats{{
     {f32, "F32", 1, 4},
     {f16, "F16", 1, 2},
+    {q4_0, "Q4_0", 32, 18},
+    {q5_0, "Q5_0", 32, 22},
+    {q4_k, "Q4_K", k_block_values, q4_k_bytes},
+    {q5_k, "Q5_K", k_block_values, q5_k_bytes},
+    {q6_k, "Q6_K", k_block_values, q6_k_bytes},
     {q4_1, "Q4_1", 32, 20},
     {q8_0, "Q8_0", 32, 34},
     {bf16, "BF16", 1, 2},
@@ -37,6 +43,29 @@ void widen_q4_1(const std::byte* block, float* out) {
     const auto pair = std::to_integer<unsigned>(block[4 + i]);
     out[i] = values[pair & 15];
     out[16 + i] = values[pair >> 4];
+  }
+}
+
+// f16 d, 16 bytes: value = d * (nibble - 8), the low nibbles first.
+void widen_q4_0(const std::byte* block, float* out) {
+  const float d = f32_of_f16(load_u16(block));
+  for (int i = 0; i < 16; ++i) {
+    const auto pair = std::to_integer<int>(block[2 + i]);
+    out[i] = d * static_cast<float>((pair & 15) - 8);
+    out[16 + i] = d * static_cast<float>((pair >> 4) - 8);
+  }
+}
+
+// As Q4_0 with a fifth bit, bit i of four bytes before them for value i: value = d * (number - 16).
+void widen_q5_0(const std::byte* block, float* out) {
+  const float d = f32_of_f16(load_u16(block));
+  std::uint32_t fifth;
+  std::memcpy(&fifth, block + 2, sizeof fifth);
+  const auto bit = [&](int i) { return static_cast<int>(fifth >> i & 1) << 4; };
+  for (int i = 0; i < 16; ++i) {
+    const auto pair = std::to_integer<int>(block[6 + i]);
+    out[i] = d * static_cast<float>(((pair & 15) | bit(i)) - 16);
+    out[16 + i] = d * static_cast<float>((pair >> 4 | bit(16 + i)) - 16);
   }
 }
 
@@ -69,6 +98,10 @@ Result<void> dequantise(const GgufTensor& tensor, std::span<float> out) {
   const auto blocks = tensor.bytes.size() / format->bytes_per_block;
   assert(out.size() == blocks * static_cast<std::size_t>(format->values_per_block));
   const std::byte* in = tensor.bytes.data();
+  const auto widen_all = [&](auto widen) {
+    for (std::size_t i = 0; i < blocks; ++i)
+      widen(in + format->bytes_per_block * i, out.data() + static_cast<std::size_t>(format->values_per_block) * i);
+  };
   switch (static_cast<Type>(tensor.type)) {
     case f32:
       if (blocks > 0) std::memcpy(out.data(), in, tensor.bytes.size());
@@ -79,12 +112,13 @@ Result<void> dequantise(const GgufTensor& tensor, std::span<float> out) {
     case bf16:
       for (std::size_t i = 0; i < blocks; ++i) out[i] = f32_of_bf16(load_u16(in + 2 * i));
       break;
-    case q4_1:
-      for (std::size_t i = 0; i < blocks; ++i) widen_q4_1(in + 20 * i, out.data() + 32 * i);
-      break;
-    case q8_0:
-      for (std::size_t i = 0; i < blocks; ++i) widen_q8_0(in + 34 * i, out.data() + 32 * i);
-      break;
+    case q4_0: widen_all(widen_q4_0); break;
+    case q4_1: widen_all(widen_q4_1); break;
+    case q5_0: widen_all(widen_q5_0); break;
+    case q8_0: widen_all(widen_q8_0); break;
+    case q4_k: widen_all(widen_q4_k); break;
+    case q5_k: widen_all(widen_q5_k); break;
+    case q6_k: widen_all(widen_q6_k); break;
   }
   return {};
 }
