@@ -6,6 +6,11 @@
 #include "gpu/checkpoint/printable.hpp"
 
 namespace luthier::checkpoint {
+namespace {
+
+constexpr std::int64_t learned_positions_max = 1 << 24;  // each is a row of weights
+
+}  // namespace
 
 void read_bert(Members& config, Decoder& d) {
   const auto positions = config.text("position_embedding_type", "absolute");
@@ -20,6 +25,7 @@ void read_bert(Members& config, Decoder& d) {
   d.pooling = Pooling::mean;
   d.learned_positions = true;
   d.token_types = config.integer("type_vocab_size", 0, 1 << 16, 2);
+  config.integer("max_position_embeddings", 1, learned_positions_max, 1);
   for (auto& layer : d.layers) layer.positions = Positions::none;
 }
 
