@@ -5,7 +5,7 @@
 #include "actors/cli/dataset_check.hpp"
 #include "actors/cli/listing.hpp"
 #include "actors/cli/upload.hpp"
-#include "gpu/text/rows.hpp"
+#include "gpu/text/dataset_source.hpp"
 
 namespace luthier::cli {
 namespace {
@@ -25,11 +25,12 @@ Result<ordered_json> check_file(const LocalFile& file, const DatasetOptions& opt
   if (options.model.empty()) return report;
   const auto tokenizer = text::Tokenizer::load(options.model);
   if (!tokenizer) return tokenizer.error();
-  const auto dataset = text::read_rows(file.file, *tokenizer, {options.length_max, false, 0});
-  if (!dataset) return dataset.error();
-  report["rows_left_out"] = dataset->rows_left_out;
-  report["tokens"] = dataset->tokens;
-  report["supervised_tokens"] = dataset->supervised_tokens;
+  auto rows = text::RowSource::open({file.file}, *tokenizer, {.rows = {.max_seq_length = options.length_max}});
+  if (!rows) return rows.error();
+  const auto& summary = rows->summary();
+  report["rows_left_out"] = summary.left_out.count;
+  report["tokens"] = summary.tokens;
+  report["supervised_tokens"] = summary.supervised_tokens;
   return report;
 }
 
@@ -85,7 +86,7 @@ int import(Context& context, const DatasetOptions& options) {
 }  // namespace
 
 void add_datasets(CLI::App& app, Context& context) {
-  auto& noun = *app.add_subcommand("dataset", "Training rows: JSONL with prompt and completion, messages, or input_ids");
+  auto& noun = *app.add_subcommand("dataset", "Training rows: JSONL with prompt and completion, messages, preferences, or input_ids");
   noun.require_subcommand(1);
   const auto options = std::make_shared<DatasetOptions>();
   auto* import_verb = add_verb(noun, "import", "Check a file, or a directory of files, and store it as a fileset", context,

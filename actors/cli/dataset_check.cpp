@@ -1,5 +1,6 @@
 #include "actors/cli/dataset_check.hpp"
 
+#include <algorithm>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
@@ -15,6 +16,17 @@ bool is_list_of_integers(const json& list) {
   for (const auto& element : list)
     if (!element.is_number_integer()) return false;
   return true;
+}
+
+bool is_list_of_texts(const json& list) {
+  return list.is_array() && std::all_of(list.begin(), list.end(), [](const json& element) { return element.is_string(); });
+}
+
+// Two answers to one context, in any form: the engine, which reads them, says more of what is wrong.
+bool is_preference(const json& row) {
+  const auto has = [&](const char* name) { return row.contains(name); };
+  return (has("chosen") && has("rejected")) || (has("chosen_response") && has("rejected_response")) || (has("context") && has("completions")) ||
+         (has("context") && has("overall_preference"));
 }
 
 // "" when it is well formed.
@@ -37,11 +49,16 @@ Seen look_at(const json& row) {
     const bool fits = !row.contains("labels") || (is_list_of_integers(row["labels"]) && row["labels"].size() == row["input_ids"].size());
     return {"input_ids", fits ? "" : "\"labels\" must be as many whole numbers as \"input_ids\""};
   }
+  if (row.contains("query") && (row.contains("pos_doc") || row.contains("neg_doc"))) {
+    const bool fits = is_text(row, "query") && is_text(row, "pos_doc") && row.contains("neg_doc") && is_list_of_texts(row["neg_doc"]);
+    return {"embedding", fits ? "" : "\"query\" and \"pos_doc\" must be text, and \"neg_doc\" a list of texts"};
+  }
+  if (!row.contains("completion") && is_preference(row)) return {"preference", ""};
   if (row.contains("prompt") || row.contains("completion")) {
     const bool fits = is_text(row, "prompt") && is_text(row, "completion");
     return {"prompt/completion", fits ? "" : "\"prompt\" and \"completion\" must both be text"};
   }
-  return {"", "it has none of \"messages\", \"prompt\" with \"completion\", \"input_ids\""};
+  return {"", "it has none of \"messages\", \"prompt\" with \"completion\", \"chosen\" with \"rejected\", \"query\" with \"pos_doc\", \"input_ids\""};
 }
 
 }  // namespace

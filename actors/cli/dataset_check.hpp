@@ -11,7 +11,7 @@
 namespace luthier::cli {
 
 struct RowsFound {
-  std::string kind;  // "prompt/completion", "messages" or "input_ids"
+  std::string kind;  // "prompt/completion", "messages", "preference", "embedding" or "input_ids"
   std::int64_t rows = 0;
 };
 // The first bad row is named: "FILE: row N: why", lines counted from 1.

@@ -4,6 +4,7 @@
 
 #include "actors/cli/context.hpp"
 #include "gpu/text/commands.hpp"
+#include "gpu/text/dataset_command.hpp"
 
 namespace luthier::cli {
 namespace {
@@ -39,11 +40,31 @@ void add_detokenize(CLI::App& app, Context& context) {
   add_examples(verb, {"echo \"[19556, 905]\" | luthier detokenize --model ./smol.gguf"});
 }
 
+void add_check_data(CLI::App& app, Context& context) {
+  const auto options = std::make_shared<text::CheckDataOptions>();
+  auto& verb = *app.add_subcommand("check-data", "What a model's tokenizer and template make of training rows: lengths, cut rows, duplicates, what is trained");
+  add_model(verb, options->model);
+  verb.add_option("--data", options->data, "FILE.jsonl, or DIR with training* and validation* files")->required();
+  verb.add_option("--max-seq-length", options->max_seq_length, "Rows are cut at this length; 0: not at all")->check(CLI::NonNegativeNumber);
+  verb.add_option("--prompt-template", options->prompt_template, "The two members of text rows: \"{question} {answer}\"");
+  verb.add_flag("--append-end-token", options->append_end_token, "Rows of prompt and completion end with the end token");
+  auto* json = verb.add_flag("--json", options->json, "One JSON object for each set of rows");
+  verb.add_flag("--rows", options->rows, "Instead, of each row that is trained on its ids and labels, one JSON object a line")->excludes(json);
+  verb.callback([&context, options] {
+    options->json = options->json || context.json;
+    options->coloured = context.screen.is_terminal;
+    options->shows_progress = context.error_screen.is_terminal;
+    context.exit_code = text::check_data(*options, *context.out, *context.err);
+  });
+  add_examples(verb, {"luthier check-data --model ./smol.gguf --data train.jsonl --max-seq-length 256"});
+}
+
 }  // namespace
 
 void add_text(CLI::App& app, Context& context) {
   add_tokenize(app, context);
   add_detokenize(app, context);
+  add_check_data(app, context);
 }
 
 }  // namespace luthier::cli

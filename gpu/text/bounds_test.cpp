@@ -3,7 +3,7 @@
 #include <random>
 
 #include "gpu/text/chat.hpp"
-#include "gpu/text/rows.hpp"
+#include "gpu/text/dataset_source.hpp"
 #include "gpu/text/test_support.hpp"
 #include "gpu/text/utf8.hpp"
 
@@ -188,7 +188,7 @@ TEST_CASE("damaged templates, tokenizers and rows end with a result or an error"
   for (const auto& kind : rows["cases"])
     for (const auto& row : kind["rows"])
       for (int i = 0; i < 10; ++i) {
-        const auto data = read_rows(write_text(directory / "rows.jsonl", mutated(row.dump(), chance)), tokenizer, {});
+        const auto data = RowSource::open({write_text(directory / "rows.jsonl", mutated(row.dump(), chance))}, tokenizer, {});
         if (!data) CHECK(data.error().message.find("rows.jsonl: row ") != std::string::npos);
       }
 }
