@@ -17,6 +17,7 @@ struct TrainOptions {
   std::filesystem::path adapter;     // --adapter: start from this one
   std::filesystem::path data;        // --data
   std::filesystem::path validation;  // --validation: rows whose loss is reported
+  std::filesystem::path teacher;     // --teacher: of a distillation
   std::int64_t validation_every = 0; // --validation-every STEPS; 0: at the end
   std::filesystem::path config;      // --config
   std::filesystem::path out;         // --out
@@ -30,8 +31,8 @@ struct TrainOptions {
 };
 // SIGTERM and SIGINT end the run after the step that is being done, with a checkpoint; SIGUSR1 only writes one.
 // JSON lines: {"phase", "step", "max_steps", "loss", "grad_norm", "lr", "tokens", "tokens_read", "tokens_per_second",
-// "seconds_left", "validation_loss"?}; the first has "resumed_from_step", {"checkpoint": STEP} says that one is on disk, and
-// the last, phase "done" or "stopped", has "seconds", "steps", "first_loss", "final_loss".
+// "seconds_left", "validation_loss"?, "best"?}; the first has "resumed_from_step", {"checkpoint": STEP} says that one is on disk, and
+// the last, phase "done" or "stopped", has "seconds", "steps", "first_loss", "final_loss", "best_step"?, "stopped_early"?.
 int train(const TrainOptions& options, std::ostream& out, std::ostream& err);
 
 // luthier engine logits

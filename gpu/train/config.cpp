@@ -9,12 +9,13 @@
 namespace luthier::train {
 namespace {
 
-using nlohmann::json;
 using nlohmann::ordered_json;
+using json = ordered_json;  // in the text's order, which counts in rank_pattern
 
 constexpr std::int64_t count_max = 1'000'000'000;  // products of three of them would overflow; no caller makes one
 constexpr std::int64_t rank_max = 4096;
 constexpr std::size_t config_bytes_max = 1 << 20;
+constexpr std::size_t pattern_entries_max = 10'000;
 
 // Takes members out of one object and keeps the first thing that is wrong.
 class Reader {
@@ -114,15 +115,91 @@ void read_targets(Reader& reader, checkpoint::LoraConfig& lora) {
   lora.target_modules = targets->get<std::vector<std::string>>();
 }
 
-std::optional<Error> read_lora(const json& object, checkpoint::LoraConfig& lora) {
+// {"q_proj": 16}: exceptions by a name's end, or by a regular expression for one, in the order in which they count.
+template <class T>
+void read_pattern(Reader& reader, const char* name, const std::string& what, bool (*fits)(const json&), std::vector<std::pair<std::string, T>>& out) {
+  const json* pattern = reader.take(name);
+  if (!pattern) return;
+  bool good = pattern->is_object() && pattern->size() <= pattern_entries_max;
+  for (const auto& [key, value] : pattern->items()) good = good && !key.empty() && fits(value);
+  if (!good) return reader.refuse(name, "must be an object of names (\"q_proj\") and " + what);
+  for (const auto& [key, value] : pattern->items()) out.emplace_back(key, value.template get<T>());
+}
+
+bool is_rank(const json& value) {
+  return value.is_number_unsigned() && value.get<std::uint64_t>() >= 1 && value.get<std::uint64_t>() <= static_cast<std::uint64_t>(rank_max);
+}
+
+bool is_positive(const json& value) { return value.is_number() && value.get<double>() > 0 && std::isfinite(value.get<double>()); }
+
+std::optional<Error> read_lora(const json& object, TrainingConfig& config) {
   if (!object.is_object()) return invalid("lora must be an object", "lora");
+  checkpoint::LoraConfig& lora = config.lora;
   Reader reader(object, "lora.");
   reader.integer("r", 1, rank_max, lora.r);
   reader.positive("alpha", lora.alpha);
   reader.number("dropout", 0, 1, lora.dropout);
   reader.boolean("use_rslora", lora.use_rslora);
   read_targets(reader, lora);
+  read_pattern(reader, "rank_pattern", "ranks from 1 to " + std::to_string(rank_max), is_rank, lora.rank_pattern);
+  read_pattern(reader, "alpha_pattern", "numbers greater than 0", is_positive, lora.alpha_pattern);
+  reader.positive("loraplus_lr_ratio", config.loraplus_lr_ratio);
   return reader.finish();
+}
+
+std::optional<Error> read_early_stopping(const json& object, EarlyStopping& stopping) {
+  if (!object.is_object()) return invalid("early_stopping must be an object", "early_stopping");
+  Reader reader(object, "early_stopping.");
+  reader.integer("patience", 1, count_max, stopping.patience);
+  reader.number("min_delta", 0, Reader::infinity, stopping.min_delta);
+  return reader.finish();
+}
+
+std::optional<Error> read_dpo(const json& object, Dpo& dpo) {
+  if (!object.is_object()) return invalid("dpo must be an object", "dpo");
+  Reader reader(object, "dpo.");
+  reader.positive("beta", dpo.beta);
+  return reader.finish();
+}
+
+std::optional<Error> read_distillation(const json& object, Distillation& distillation) {
+  if (!object.is_object()) return invalid("distillation must be an object", "distillation");
+  Reader reader(object, "distillation.");
+  reader.positive("temperature", distillation.temperature);
+  reader.number("mixing", 0, std::nextafter(1.0, 2.0), distillation.mixing);
+  return reader.finish();
+}
+
+// A member that is an object of its own, and whose presence turns something on.
+template <class T>
+std::optional<Error> read_part(Reader& reader, const char* name, std::optional<Error> (*read)(const json&, T&), std::optional<T>& out) {
+  const json* object = reader.take(name);
+  if (!object) return {};
+  out.emplace();
+  return read(*object, *out);
+}
+
+std::optional<Error> read_parts(Reader& reader, TrainingConfig& config) {
+  if (const json* lora = reader.take("lora"))
+    if (auto error = read_lora(*lora, config)) return error;
+  if (auto error = read_part(reader, "early_stopping", read_early_stopping, config.early_stopping)) return error;
+  if (auto error = read_part(reader, "dpo", read_dpo, config.dpo)) return error;
+  return read_part(reader, "distillation", read_distillation, config.distillation);
+}
+
+// What each member allows, the others may forbid.
+void check_together(Reader& reader, const TrainingConfig& config) {
+  if (config.merge && config.method != TrainingConfig::Method::lora) reader.refuse("merge", "needs method \"lora\"");
+  if (config.bucketing && config.packing) reader.refuse("bucketing", "and packing exclude each other: packs are alike already");
+  if (config.spike_factor > 0 && config.spike_factor <= 1) reader.refuse("spike_factor", "must be greater than 1, or 0 for none");
+  if (config.dpo && config.distillation) reader.refuse("distillation", "and dpo exclude each other");
+}
+
+void read_template(Reader& reader, std::string& out) {
+  const json* text = reader.take("prompt_template");
+  if (!text) return;
+  if (!text->is_string()) return reader.refuse("prompt_template", "must be text, such as \"{question} {answer}\"");
+  out = text->get<std::string>();
 }
 
 void read_betas(Reader& reader, TrainingConfig& config) {
@@ -147,8 +224,7 @@ void read_length(Reader& reader, TrainingConfig& config) {
 Result<TrainingConfig> read_config(const json& object) {
   TrainingConfig config;
   Reader reader(object, "");
-  if (const json* lora = reader.take("lora"))
-    if (auto error = read_lora(*lora, config.lora)) return *error;
+  if (auto error = read_parts(reader, config)) return *error;
   reader.choice<TrainingConfig::Method>(
       "method", {{"lora", TrainingConfig::Method::lora}, {"full", TrainingConfig::Method::full}}, config.method);
   reader.choice<TrainingConfig::Schedule>("schedule",
@@ -156,6 +232,8 @@ Result<TrainingConfig> read_config(const json& object) {
                                            {"linear", TrainingConfig::Schedule::linear},
                                            {"constant", TrainingConfig::Schedule::constant}},
                                           config.schedule);
+  reader.choice<TrainingConfig::States>(
+      "optimizer_states", {{"f32", TrainingConfig::States::f32}, {"bf16", TrainingConfig::States::bf16}}, config.optimizer_states);
   int dtype = 0;
   reader.choice<int>("dtype", {{"f32", 0}}, dtype);
   read_length(reader, config);
@@ -171,11 +249,15 @@ Result<TrainingConfig> read_config(const json& object) {
   reader.integer("max_seq_length", 2, count_max, config.max_seq_length);
   reader.boolean("packing", config.packing);
   reader.boolean("shuffle", config.shuffle);
+  reader.boolean("bucketing", config.bucketing);
   reader.integer("seed", 0, std::numeric_limits<std::int64_t>::max(), config.seed);
   reader.boolean("append_end_token", config.append_end_token);
+  read_template(reader, config.prompt_template);
   reader.integer("validation_every", 0, count_max, config.validation_every);
+  reader.boolean("keep_best", config.keep_best);
+  reader.number("spike_factor", 0, Reader::infinity, config.spike_factor);
   reader.boolean("merge", config.merge);
-  if (config.merge && config.method != TrainingConfig::Method::lora) reader.refuse("merge", "needs method \"lora\"");
+  check_together(reader, config);
   if (auto error = reader.finish()) return *error;
   return config;
 }
@@ -189,14 +271,32 @@ const char* name_of(TrainingConfig::Schedule schedule) {
   return "";
 }
 
-ordered_json lora_json(const checkpoint::LoraConfig& lora) {
+ordered_json lora_json(const TrainingConfig& config) {
+  const checkpoint::LoraConfig& lora = config.lora;
   ordered_json out{{"r", lora.r}, {"alpha", lora.alpha}, {"dropout", lora.dropout}};
   if (lora.target_pattern.empty())
     out["target_modules"] = lora.target_modules;
   else
     out["target_modules"] = lora.target_pattern;
   out["use_rslora"] = lora.use_rslora;
+  for (const auto& [key, r] : lora.rank_pattern) out["rank_pattern"][key] = r;
+  for (const auto& [key, alpha] : lora.alpha_pattern) out["alpha_pattern"][key] = alpha;
+  if (config.loraplus_lr_ratio != 1) out["loraplus_lr_ratio"] = config.loraplus_lr_ratio;
   return out;
+}
+
+// Which checkpoints of earlier versions do not have: written only where they say something.
+void add_younger_members(const TrainingConfig& c, ordered_json& out) {
+  if (c.optimizer_states == TrainingConfig::States::bf16) out["optimizer_states"] = "bf16";
+  if (c.bucketing) out["bucketing"] = true;
+  if (!c.prompt_template.empty()) out["prompt_template"] = c.prompt_template;
+  if (c.validation_every > 0) out["validation_every"] = c.validation_every;
+  if (c.early_stopping) out["early_stopping"] = {{"patience", c.early_stopping->patience}, {"min_delta", c.early_stopping->min_delta}};
+  if (c.keep_best) out["keep_best"] = true;
+  if (c.spike_factor > 0) out["spike_factor"] = c.spike_factor;
+  if (c.dpo) out["dpo"] = {{"beta", c.dpo->beta}};
+  if (c.distillation) out["distillation"] = {{"temperature", c.distillation->temperature}, {"mixing", c.distillation->mixing}};
+  if (c.merge) out["merge"] = true;
 }
 
 template <class T>
@@ -222,7 +322,7 @@ Result<TrainingConfig> parse_training_config(std::string_view text) {
 std::string canonical_json(const TrainingConfig& c) {
   const bool lora = c.method == TrainingConfig::Method::lora;
   ordered_json out{{"method", lora ? "lora" : "full"}};
-  if (lora) out["lora"] = lora_json(c.lora);
+  if (lora) out["lora"] = lora_json(c);
   out.update(ordered_json{{"max_steps", or_null(c.max_steps)},
                           {"epochs", or_null(c.epochs)},
                           {"batch_size", c.batch_size},
@@ -241,9 +341,7 @@ std::string canonical_json(const TrainingConfig& c) {
                           {"seed", c.seed},
                           {"dtype", "f32"},
                           {"append_end_token", c.append_end_token}});
-  // Younger members, which checkpoints of earlier versions do not have: written only where they say something.
-  if (c.validation_every > 0) out["validation_every"] = c.validation_every;
-  if (c.merge) out["merge"] = true;
+  add_younger_members(c, out);
   return out.dump();
 }
 

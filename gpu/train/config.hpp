@@ -17,12 +17,32 @@ inline checkpoint::LoraConfig lora_on_all_linear_layers() {
   return lora;
 }
 
+// Ends a run whose validation loss has not fallen by more than min_delta for `patience` validations in a row.
+struct EarlyStopping {
+  std::int64_t patience = 3;
+  double min_delta = 0;
+};
+
+// Direct preference optimisation (arXiv 2305.18290), with the sigmoid loss: rows are preference pairs.
+struct Dpo {
+  double beta = 0.1;
+};
+
+// The loss of the labels, and the distance to a teacher's distribution over the vocabulary (arXiv 1503.02531):
+// (1 - mixing) * cross entropy + mixing * temperature^2 * KL(teacher || student), both at that temperature.
+struct Distillation {
+  double temperature = 2;
+  double mixing = 0.5;
+};
+
 struct TrainingConfig {
   enum class Method { lora, full };
   enum class Schedule { cosine, linear, constant };
+  enum class States { f32, bf16 };
 
   Method method = Method::lora;
   checkpoint::LoraConfig lora = lora_on_all_linear_layers();
+  double loraplus_lr_ratio = 1;           // lora.loraplus_lr_ratio: how many times A's rate B learns at (arXiv 2402.12354)
   std::optional<std::int64_t> max_steps;  // with epochs as well: whichever ends first
   std::optional<std::int64_t> epochs;     // neither: 1 epoch
   std::int64_t batch_size = 8;            // rows, or packs, of one micro-batch
@@ -34,13 +54,21 @@ struct TrainingConfig {
   double beta1 = 0.9, beta2 = 0.999;
   double eps = 1e-8;
   double weight_decay = 0.01;
+  States optimizer_states = States::f32;  // of AdamW's moments; bf16: half of them, rounded up or down by chance
   double max_grad_norm = 1.0;             // 0: no clipping
   std::int64_t max_seq_length = 2048;
   bool packing = false;
   bool shuffle = false;
+  bool bucketing = false;                 // rows of like lengths go into one batch
   std::uint64_t seed = 1;
   bool append_end_token = false;          // prompt/completion rows end with the end token
+  std::string prompt_template;            // "{question} {answer}": the two members of text rows; empty: prompt and completion
   std::int64_t validation_every = 0;      // steps; 0: after the last one only
+  std::optional<EarlyStopping> early_stopping;
+  bool keep_best = false;                 // the output is what had the lowest validation loss, not the last step
+  double spike_factor = 0;                // a loss above so many times the median of the last ones ends the run; 0: never
+  std::optional<Dpo> dpo;
+  std::optional<Distillation> distillation;
   bool merge = false;                     // with method lora: the output is the model with the adapter in its weights
 };
 

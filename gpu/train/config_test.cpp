@@ -55,6 +55,24 @@ TEST_CASE("an empty configuration has every default, and its canonical form read
     CHECK(canonical_json(parsed(canonical_json(parsed(text)))) == canonical_json(parsed(text)));
 }
 
+TEST_CASE("younger members are read, and the canonical form has them where they say something") {
+  const std::string text = R"({"lora": {"r": 4, "rank_pattern": {"v_proj": 2, "a.*q_proj": 16}, "alpha_pattern": {"q_proj": 32.0},
+    "loraplus_lr_ratio": 16}, "optimizer_states": "bf16", "bucketing": true, "prompt_template": "{q} {a}", "validation_every": 5,
+    "early_stopping": {"patience": 2, "min_delta": 0.01}, "keep_best": true, "spike_factor": 4, "dpo": {"beta": 0.2}})";
+  const auto c = parsed(text);
+  CHECK(c.lora.rank_pattern == std::vector<std::pair<std::string, std::int64_t>>{{"v_proj", 2}, {"a.*q_proj", 16}});
+  CHECK(c.lora.alpha_pattern == std::vector<std::pair<std::string, double>>{{"q_proj", 32.0}});
+  CHECK((c.loraplus_lr_ratio == 16 && c.optimizer_states == TrainingConfig::States::bf16 && c.bucketing));
+  CHECK((c.prompt_template == "{q} {a}" && c.validation_every == 5 && c.keep_best && c.spike_factor == 4));
+  REQUIRE((c.early_stopping && c.dpo && !c.distillation));
+  CHECK((c.early_stopping->patience == 2 && c.early_stopping->min_delta == 0.01 && c.dpo->beta == 0.2));
+  const auto distilled = parsed(R"({"distillation": {"temperature": 3, "mixing": 1}})");
+  REQUIRE(distilled.distillation);
+  CHECK((distilled.distillation->temperature == 3 && distilled.distillation->mixing == 1));
+  for (const auto& config : {c, distilled}) CHECK(canonical_json(parsed(canonical_json(config))) == canonical_json(config));
+  CHECK(canonical_json(c).find(R"("rank_pattern":{"v_proj":2,"a.*q_proj":16})") != std::string::npos);  // the first that fits counts
+}
+
 TEST_CASE("whatever does not fit is refused by the name of its member") {
   CHECK(refused_field(R"({"lora": {"r": 0}})") == "lora.r");
   CHECK(refused_field(R"({"lora": {"r": -3}})") == "lora.r");
@@ -82,6 +100,21 @@ TEST_CASE("whatever does not fit is refused by the name of its member") {
   CHECK(refused_field(R"({"dtype": "bf16"})") == "dtype");
   CHECK(refused_field(R"({"packing": 1})") == "packing");
   CHECK(refused_field(R"({"seed": -1})") == "seed");
+  CHECK(refused_field(R"({"lora": {"rank_pattern": {"q_proj": 0}}})") == "lora.rank_pattern");
+  CHECK(refused_field(R"({"lora": {"rank_pattern": ["q_proj"]}})") == "lora.rank_pattern");
+  CHECK(refused_field(R"({"lora": {"alpha_pattern": {"q_proj": "1"}}})") == "lora.alpha_pattern");
+  CHECK(refused_field(R"({"lora": {"loraplus_lr_ratio": 0}})") == "lora.loraplus_lr_ratio");
+  CHECK(refused_field(R"({"optimizer_states": "int8"})") == "optimizer_states");
+  CHECK(refused_field(R"({"early_stopping": {"patience": 0}})") == "early_stopping.patience");
+  CHECK(refused_field(R"({"early_stopping": {"delta": 0}})") == "early_stopping.delta");
+  CHECK(refused_field(R"({"early_stopping": true})") == "early_stopping");
+  CHECK(refused_field(R"({"spike_factor": 0.5})") == "spike_factor");
+  CHECK(refused_field(R"({"bucketing": true, "packing": true})") == "bucketing");
+  CHECK(refused_field(R"({"dpo": {"beta": 0}})") == "dpo.beta");
+  CHECK(refused_field(R"({"dpo": {}, "distillation": {}})") == "distillation");
+  CHECK(refused_field(R"({"distillation": {"mixing": 1.1}})") == "distillation.mixing");
+  CHECK(refused_field(R"({"distillation": {"temperature": 0}})") == "distillation.temperature");
+  CHECK(refused_field(R"({"prompt_template": 3})") == "prompt_template");
   CHECK(refused_field("[1]").empty());
   CHECK(refused_field("{").empty());
   CHECK(refused_field("").empty());

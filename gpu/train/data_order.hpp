@@ -27,7 +27,8 @@ class DataOrder {
  private:
   using Unit = std::vector<std::size_t>;  // one row, or the rows of a pack
   void pack();
-  void order_epoch(std::int64_t epoch);
+  std::vector<std::size_t> order_of(std::int64_t epoch) const;
+  void bucket(std::vector<std::size_t>& order, std::int64_t epoch) const;
   std::int64_t tokens_of(const Unit& unit) const;
 
   std::vector<std::int64_t> lengths_;

@@ -86,3 +86,33 @@ TEST_CASE("shuffling gives each epoch another order of the same rows, and the sa
   config.seed = 2;
   CHECK(DataOrder(lengths, config).step(0) != order.step(0));
 }
+
+TEST_CASE("bucketing brings rows of like lengths together, each row once, and the last batch stays the last") {
+  auto config = config_with(3, 1, 2);
+  config.bucketing = true;
+  const std::vector<std::int64_t> lengths{1, 9, 2, 8, 3, 7, 4, 6};
+  DataOrder order(lengths, config);
+  CHECK(order.step(0) == Step{{1, 3, 5}});
+  CHECK(order.step(1) == Step{{7, 6, 4}});
+  CHECK(order.step(2) == Step{{2, 0}});
+  CHECK(order.tokens_max() == 24);
+
+  config.shuffle = true;
+  config.batch_size = 2;
+  std::vector<std::int64_t> many;
+  for (std::int64_t i = 0; i < 205; ++i) many.push_back(1 + i * 7 % 10);
+  DataOrder shuffled(many, config), again(many, config);
+  std::vector<std::size_t> seen;
+  std::int64_t uneven = 0;
+  for (std::int64_t s = 0; s < shuffled.steps_per_epoch(); ++s) {
+    const Step step = shuffled.step(s);
+    CHECK(again.step(s) == step);
+    CHECK(step[0].size() == (s + 1 == shuffled.steps_per_epoch() ? 1u : 2u));
+    uneven += many[step[0].front()] != many[step[0].back()];
+    seen.insert(seen.end(), step[0].begin(), step[0].end());
+  }
+  CHECK(uneven <= 3 * 9);  // where one length ends and the next begins, in each of three windows
+  CHECK(shuffled.step(0) != shuffled.step(103));
+  std::sort(seen.begin(), seen.end());
+  for (std::size_t i = 0; i < seen.size(); ++i) CHECK(seen[i] == i);
+}

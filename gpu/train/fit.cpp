@@ -5,7 +5,10 @@
 #include <functional>
 #include <string>
 
+#include "gpu/model/memory_plan.hpp"
 #include "gpu/train/data_order.hpp"
+#include "gpu/train/distillation.hpp"
+#include "gpu/train/optimizer.hpp"
 
 namespace luthier::train {
 namespace {
@@ -13,24 +16,41 @@ namespace {
 constexpr std::int64_t head_chunk_max = 256;  // rows: beyond it a larger chunk is no faster
 constexpr std::int64_t useful_length_min = 16;
 
-std::string readable(std::size_t bytes) {
-  char text[32];
-  const double mebibytes = static_cast<double>(bytes) / (1024.0 * 1024.0);
-  std::snprintf(text, sizeof text, mebibytes < 1024 ? "%.1f MiB" : "%.2f GiB", mebibytes < 1024 ? mebibytes : mebibytes / 1024);
-  return text;
+bool is_full(const FitQuestion& q) { return q.config.method == TrainingConfig::Method::full; }
+
+std::int64_t trained_values(const FitQuestion& q) {
+  if (is_full(q)) return checkpoint::count_parameters(q.decoder);
+  std::int64_t values = 0;
+  for (const auto& module : q.modules) values += module.a.shape[0] * module.a.shape[1] + module.b.shape[0] * module.b.shape[1];
+  return values;
 }
 
-Result<model::MemoryPlan> plan_of(const FitQuestion& q, const model::PassSize& size) {
-  return model::memory_plan(q.decoder, {.full = q.config.method == TrainingConfig::Method::full,
-                                        .modules = q.modules,
-                                        .keep = model::Keep::gradients_and_moments,
-                                        .pass = size});
+Result<model::MemoryPlan> engine_plan(const FitQuestion& q, const checkpoint::Decoder& decoder, const model::PassSize& pass, model::Keep keep) {
+  const bool layers = decoder.num_layers > 0;
+  return model::memory_plan(decoder, {.full = is_full(q), .modules = layers ? q.modules : std::span<const checkpoint::LoraModule>{}, .keep = keep, .pass = pass});
+}
+
+// The workspace by kind: what it would be for one row of logits, and for no layers, says what logits and layers take.
+Result<void> split_workspace(const FitQuestion& q, const model::PassSize& pass, std::size_t all, RunMemory& memory) {
+  auto thin = pass;
+  thin.head_chunk = 1;
+  const auto with_thin_head = engine_plan(q, q.decoder, thin, model::Keep::gradients);
+  if (!with_thin_head) return with_thin_head.error();
+  auto bare = q.decoder;
+  bare.num_layers = 0;
+  bare.layers.clear();
+  const auto without_layers = engine_plan(q, bare, thin, model::Keep::gradients);
+  if (!without_layers) return without_layers.error();
+  memory.logits = all - std::min(all, with_thin_head->workspace);
+  memory.activations = with_thin_head->workspace - std::min(with_thin_head->workspace, without_layers->workspace);
+  memory.workspace = all - memory.logits - memory.activations;
+  return {};
 }
 
 bool fits(const FitQuestion& q, const TrainingConfig& config) {
-  FitQuestion other{q.decoder, q.modules, config, q.rows, q.validation_tokens_max, q.limit_bytes};
-  const auto plan = plan_of(other, pass_size(other));
-  return plan && plan->total() <= q.limit_bytes;
+  const FitQuestion other{q.decoder, q.modules, config, q.rows, q.validation_tokens_max, q.teacher, q.limit_bytes};
+  const auto memory = memory_of_run(other);
+  return memory && memory->total() <= q.limit_bytes;
 }
 
 // The largest value in [low, high] that fits, when smaller ones need less; 0 when none does.
@@ -46,31 +66,29 @@ std::int64_t largest_that_fits(std::int64_t low, std::int64_t high, const std::f
   return low;
 }
 
-std::string advice(const FitQuestion& q, const model::MemoryPlan& plan) {
-  TrainingConfig other = q.config;
-  const std::int64_t batch = largest_that_fits(1, q.config.batch_size - 1, [&](std::int64_t size) {
-    other.batch_size = size;
-    return fits(q, other);
-  });
-  if (batch > 0) return "batch_size " + std::to_string(batch) + " would fit";
-  other.batch_size = 1;
-  const std::int64_t length = largest_that_fits(useful_length_min, q.config.max_seq_length - 1, [&](std::int64_t tokens) {
-    other.max_seq_length = tokens;
-    return fits(q, other);
-  });
-  if (length > 0) return "batch_size 1 with max_seq_length " + std::to_string(length) + " would fit";
+std::string advice(const FitQuestion& q, const RunMemory& memory) {
+  if (const auto settings = nearest_that_fits(q))
+    return "batch_size " + std::to_string(settings->batch_size) +
+           (settings->max_seq_length < q.config.max_seq_length ? " with max_seq_length " + std::to_string(settings->max_seq_length) : "") + " would fit";
   return "no batch would fit, because the model and its training state alone take " +
-         readable(plan.weights + plan.training + plan.rest) + "; a smaller model" +
-         (q.modules.empty() ? ", or method \"lora\"," : "") + " would";
+         readable_bytes(memory.weights + memory.adapter + memory.gradients + memory.optimiser + memory.teacher + memory.rest) + "; a smaller model" +
+         (is_full(q) ? ", or method \"lora\"," : "") + " would";
 }
 
 }  // namespace
+
+std::string readable_bytes(std::size_t bytes) {
+  char text[32];
+  const double mebibytes = static_cast<double>(bytes) / (1024.0 * 1024.0);
+  std::snprintf(text, sizeof text, mebibytes < 1024 ? "%.1f MiB" : "%.2f GiB", mebibytes < 1024 ? mebibytes : mebibytes / 1024);
+  return text;
+}
 
 model::PassSize pass_size(const FitQuestion& q) {
   std::vector<std::int64_t> lengths;
   std::int64_t supervised = 1;
   for (const RowShape& row : q.rows) {
-    lengths.push_back(std::min(row.tokens, q.config.max_seq_length));
+    lengths.push_back(std::min(row.tokens, row.parts * q.config.max_seq_length));
     supervised = std::max(supervised, row.supervised);
   }
   const std::int64_t tokens = std::max(DataOrder(lengths, q.config).tokens_max(), q.validation_tokens_max);
@@ -79,18 +97,55 @@ model::PassSize pass_size(const FitQuestion& q) {
   return {.tokens = tokens,
           .head_chunk = chunk,
           .backward = true,
-          .dropout = q.config.method == TrainingConfig::Method::lora && q.config.lora.dropout > 0};
+          .dropout = !is_full(q) && q.config.lora.dropout > 0};
 }
 
-Result<model::MemoryPlan> plan_run(const FitQuestion& q) {
-  const model::PassSize size = pass_size(q);
-  auto plan = plan_of(q, size);
-  if (!plan || plan->total() <= q.limit_bytes) return plan;
+Result<RunMemory> memory_of_run(const FitQuestion& q) {
+  const model::PassSize pass = pass_size(q);
+  const auto values = engine_plan(q, q.decoder, pass, model::Keep::values);
+  if (!values) return values.error();
+  const auto plan = engine_plan(q, q.decoder, pass, model::Keep::gradients);
+  if (!plan) return plan.error();
+  RunMemory memory;
+  memory.weights = plan->weights;
+  memory.adapter = values->training;
+  memory.gradients = plan->training - values->training;
+  memory.optimiser = Optimizer::bytes(trained_values(q), q.config);
+  memory.rest = plan->rest;
+  if (auto split = split_workspace(q, pass, plan->workspace, memory); !split) return split.error();
+  if (q.teacher) {
+    const auto teacher = model::memory_plan(*q.teacher, {.keep = model::Keep::values, .pass = teacher_pass(pass)});
+    if (!teacher) return teacher.error();
+    memory.teacher = teacher->weights + teacher->workspace;
+  }
+  return memory;
+}
+
+std::optional<Settings> nearest_that_fits(const FitQuestion& q) {
+  TrainingConfig other = q.config;
+  const std::int64_t batch = largest_that_fits(1, q.config.batch_size, [&](std::int64_t size) {
+    other.batch_size = size;
+    return fits(q, other);
+  });
+  if (batch > 0) return Settings{batch, q.config.max_seq_length};
+  other.batch_size = 1;
+  const std::int64_t length = largest_that_fits(useful_length_min, q.config.max_seq_length - 1, [&](std::int64_t tokens) {
+    other.max_seq_length = tokens;
+    return fits(q, other);
+  });
+  if (length > 0) return Settings{1, length};
+  return {};
+}
+
+Result<RunMemory> plan_run(const FitQuestion& q) {
+  auto memory = memory_of_run(q);
+  if (!memory || memory->total() <= q.limit_bytes) return memory;
   return Error{ErrorCode::out_of_memory,
-               "training needs " + readable(plan->total()) + " (" + readable(plan->weights) + " weights, " +
-                   readable(plan->training) + " training state, " + readable(plan->workspace) + " for " +
-                   std::to_string(size.tokens) + " tokens at a time), " + readable(q.limit_bytes) + " are free; " +
-                   advice(q, *plan),
+               "training needs " + readable_bytes(memory->total()) + " (" + readable_bytes(memory->weights) + " weights, " +
+                   readable_bytes(memory->adapter + memory->gradients + memory->optimiser) + " training state, " +
+                   (memory->teacher > 0 ? readable_bytes(memory->teacher) + " teacher, " : "") +
+                   readable_bytes(memory->activations + memory->logits + memory->workspace) + " for " + std::to_string(pass_size(q).tokens) +
+                   " tokens at a time), " + readable_bytes(q.limit_bytes) + " are free; " + advice(q, *memory),
                "batch_size"};
 }
 

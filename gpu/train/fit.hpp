@@ -1,21 +1,24 @@
-// Whether a run fits into memory, decided before a weight is read; and if it does not, what would.
+// How much memory a run takes, by what for, known before a weight is read; whether it fits, and if it does not, what would.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "events/base/result.hpp"
 #include "gpu/checkpoint/adapter.hpp"
 #include "gpu/checkpoint/decoder.hpp"
-#include "gpu/model/memory_plan.hpp"
+#include "gpu/model/workspace.hpp"
 #include "gpu/train/config.hpp"
 
 namespace luthier::train {
 
 struct RowShape {
-  std::int64_t tokens = 0;
+  std::int64_t tokens = 0;      // over all parts
   std::int64_t supervised = 0;
+  std::int64_t parts = 1;       // each of them is cut to max_seq_length
 };
 
 struct FitQuestion {
@@ -23,14 +26,42 @@ struct FitQuestion {
   std::span<const checkpoint::LoraModule> modules;  // none: all weights are trained
   const TrainingConfig& config;
   const std::vector<RowShape>& rows;
-  std::int64_t validation_tokens_max = 0;  // of the longest validation row
+  std::int64_t validation_tokens_max = 0;           // of the longest validation row
+  const checkpoint::Decoder* teacher = nullptr;     // of a distillation
   std::size_t limit_bytes = 0;
+};
+
+// In bytes, exactly what is allocated for each, but for `rest`.
+struct RunMemory {
+  std::size_t weights = 0;      // of the model
+  std::size_t adapter = 0;      // its values
+  std::size_t gradients = 0;
+  std::size_t optimiser = 0;    // AdamW's moments
+  std::size_t activations = 0;  // what each layer leaves for its gradients
+  std::size_t logits = 0;       // of one chunk of rows, and what goes with them
+  std::size_t workspace = 0;    // the passes' other buffers
+  std::size_t teacher = 0;      // its weights and its workspace
+  // The program itself, its libraries' own buffers, and the rows. Not exact: a bound that measurements stay below.
+  std::size_t rest = 0;
+
+  std::size_t without_rest() const { return weights + adapter + gradients + optimiser + activations + logits + workspace + teacher; }
+  std::size_t total() const { return without_rest() + rest; }
 };
 
 // The size of the passes that the run needs.
 model::PassSize pass_size(const FitQuestion& question);
 
-// The plan, or out_of_memory with a batch_size or max_seq_length that would fit.
-Result<model::MemoryPlan> plan_run(const FitQuestion& question);
+Result<RunMemory> memory_of_run(const FitQuestion& question);
+
+// Settings nearest to those asked for with which the run would fit into the limit; nothing when none do.
+struct Settings {
+  std::int64_t batch_size = 0, max_seq_length = 0;
+};
+std::optional<Settings> nearest_that_fits(const FitQuestion& question);
+
+// The memory, or out_of_memory with a batch_size or max_seq_length that would fit.
+Result<RunMemory> plan_run(const FitQuestion& question);
+
+std::string readable_bytes(std::size_t bytes);  // "1.25 GiB"
 
 }  // namespace luthier::train

@@ -34,20 +34,27 @@ Result<std::string> digest_of(const fs::path& path) {
 
 }  // namespace
 
-Result<Inputs> inputs_of(const TrainRequest& request) {
+Result<Inputs> inputs_of(const TrainRequest& request, const Examples& data, const Examples& validation) {
   Inputs inputs{{"configuration", canonical_json(request.config)},
                 {"instruction set", kernels::instruction_set()},
                 {"number of threads", std::to_string(kernels::thread_count())},
                 {"engine", "luthier.1"}};
   auto model = checkpoint::locate_checkpoint(request.model);
   if (!model) return model.error();
-  for (const auto& [name, path] : {std::pair{"model", *model}, {"adapter", request.adapter}, {"data", request.data},
-                                   {"validation data", request.validation}}) {
+  fs::path teacher;
+  if (!request.teacher.empty()) {
+    auto located = checkpoint::locate_checkpoint(request.teacher);
+    if (!located) return located.error();
+    teacher = std::move(*located);
+  }
+  for (const auto& [name, path] : {std::pair{"model", *model}, {"adapter", request.adapter}, {"teacher", teacher}}) {
     if (path.empty()) continue;
     auto digest = digest_of(path);
     if (!digest) return digest.error();
     inputs[name] = *digest;
   }
+  inputs["data"] = data.digest();
+  if (!validation.empty()) inputs["validation data"] = validation.digest();
   return inputs;
 }
 

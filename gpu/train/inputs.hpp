@@ -2,12 +2,13 @@
 #pragma once
 
 #include "events/base/result.hpp"
+#include "gpu/train/examples.hpp"
 #include "gpu/train/trainer.hpp"
 #include "gpu/train/training_state.hpp"
 
 namespace luthier::train {
 
-// Reads the model's, the adapter's and the data's files.
-Result<Inputs> inputs_of(const TrainRequest& request);
+// Reads the model's, the teacher's and the adapter's files; what was read of the data says its digests.
+Result<Inputs> inputs_of(const TrainRequest& request, const Examples& data, const Examples& validation);
 
 }  // namespace luthier::train

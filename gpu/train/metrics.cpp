@@ -14,6 +14,7 @@ std::string line_of(const Progress& step) {
                               {"tokens", step.tokens},
                               {"tokens_read", step.tokens_read}};
   if (step.validation_loss) line["validation_loss"] = *step.validation_loss;
+  if (step.is_best) line["best"] = true;
   return line.dump() + "\n";
 }
 
@@ -24,6 +25,7 @@ void Totals::add(const Progress& step) {
   final_loss = step.loss;
   tokens += step.tokens;
   tokens_read += step.tokens_read;
+  if (step.validation_loss) validation_loss = step.validation_loss;
 }
 
 Result<Metrics> Metrics::open(const std::filesystem::path& directory, std::string lines_before) {
@@ -36,8 +38,11 @@ Result<Metrics> Metrics::open(const std::filesystem::path& directory, std::strin
   for (std::string line; std::getline(lines, line);) {
     const auto step = nlohmann::json::parse(line, nullptr, false);
     if (!step.is_object()) continue;
-    metrics.totals_.add({.loss = step.value("loss", 0.0), .tokens = step.value("tokens", std::int64_t{0}),
-                         .tokens_read = step.value("tokens_read", std::int64_t{0})});
+    Progress before{.step = step.value("step", std::int64_t{0}), .loss = step.value("loss", 0.0),
+                    .tokens = step.value("tokens", std::int64_t{0}), .tokens_read = step.value("tokens_read", std::int64_t{0})};
+    if (step.contains("validation_loss")) before.validation_loss = step.value("validation_loss", 0.0);
+    metrics.totals_.add(before);
+    metrics.points_.push_back({before.step, before.loss, before.validation_loss});
   }
   metrics.lines_ = std::move(lines_before);
   return metrics;
@@ -47,6 +52,7 @@ Result<void> Metrics::add(const Progress& step) {
   const std::string line = line_of(step);
   lines_ += line;
   totals_.add(step);
+  points_.push_back({step.step, step.loss, step.validation_loss});
   if (!(file_ << line << std::flush)) return Error{ErrorCode::io, path_.string() + " cannot be written", {}};
   return {};
 }

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "events/base/result.hpp"
+#include "gpu/train/loss_curve.hpp"
 #include "gpu/train/trainer.hpp"
 
 namespace luthier::train {
@@ -15,6 +16,7 @@ namespace luthier::train {
 struct Totals {
   std::int64_t steps = 0, tokens = 0, tokens_read = 0;
   double first_loss = 0, final_loss = 0;
+  std::optional<double> validation_loss = {};  // the last one
 
   void add(const Progress& step);
 };
@@ -27,12 +29,14 @@ class Metrics {
   Result<void> add(const Progress& step);
   const std::string& lines() const { return lines_; }
   const Totals& totals() const { return totals_; }
+  const std::vector<LossPoint>& points() const { return points_; }
 
  private:
   std::filesystem::path path_;
   std::ofstream file_;
   std::string lines_;
   Totals totals_;
+  std::vector<LossPoint> points_;
 };
 
 }  // namespace luthier::train

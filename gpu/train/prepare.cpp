@@ -5,84 +5,132 @@
 
 #include "gpu/checkpoint/checkpoint.hpp"
 #include "gpu/checkpoint/memory.hpp"
+#include "gpu/text/dataset_files.hpp"
 #include "gpu/train/adapter_start.hpp"
-#include "gpu/train/fit.hpp"
+#include "gpu/train/distillation.hpp"
 #include "gpu/train/merge.hpp"
 
 namespace luthier::train {
 namespace {
 
-Result<text::Dataset> read_data(const std::filesystem::path& file, const Prepared& prepared, const TrainRequest& request) {
+Result<void> check_kind(const Examples& data, const TrainingConfig& config) {
+  const text::RowKind kind = data.kind();
+  const std::string rows = data.name() + " has rows of kind \"" + text::to_string(kind) + "\"";
+  if (kind == text::RowKind::embedding) return invalid(rows + ", which train embedding models; no objective of a training run takes them", "data");
+  if (config.dpo && kind != text::RowKind::preference)
+    return invalid(rows + "; dpo needs preference rows: {\"prompt\", \"chosen\", \"rejected\"}", "dpo");
+  if (!config.dpo && kind == text::RowKind::preference)
+    return invalid(rows + "; they need \"dpo\": {\"beta\": 0.1} in the configuration", "dpo");
+  return {};
+}
+
+Result<Examples> read_data(const std::vector<std::filesystem::path>& files, const Prepared& prepared, const TrainRequest& request) {
   const TrainingConfig& config = request.config;
-  auto data = text::read_rows(file, prepared.tokenizer,
-                              {.max_seq_length = config.max_seq_length,
-                               .append_end_token = config.append_end_token,
-                               .vocab_size = prepared.decoder.vocab_size,
-                               .is_cancelled = request.is_cancelled});
-  if (data && data->rows.empty())
-    return invalid(file.string() + ": no row has a token to learn from within max_seq_length " +
-                       std::to_string(config.max_seq_length),
+  auto data = Examples::read(files, prepared.tokenizer,
+                             {.max_seq_length = config.max_seq_length,
+                              .append_end_token = config.append_end_token,
+                              .vocab_size = prepared.decoder.vocab_size,
+                              .prompt_template = config.prompt_template},
+                             request.is_cancelled);
+  if (!data) return data;
+  if (data->empty())
+    return invalid(files.front().string() + ": no row has a token to learn from within max_seq_length " + std::to_string(config.max_seq_length),
                    "max_seq_length");
+  if (auto fits = check_kind(*data, config); !fits) return fits.error();
   return data;
 }
 
-std::vector<RowShape> shapes_of(const text::Dataset& data) {
+std::vector<RowShape> shapes_of(const Examples& data) {
   std::vector<RowShape> shapes;
-  for (const text::Row& row : data.rows)
-    shapes.push_back({static_cast<std::int64_t>(row.ids.size()),
-                      std::count_if(row.labels.begin() + 1, row.labels.end(), [](auto label) { return label >= 0; })});
+  for (std::size_t row = 0; row < data.size(); ++row)
+    shapes.push_back({data.tokens(row), data.supervised(row), data.kind() == text::RowKind::preference ? 2 : 1});
   return shapes;
 }
 
-std::int64_t longest_row(const text::Dataset& data) {
-  std::int64_t longest = 0;
-  for (const std::int64_t length : lengths_of(data)) longest = std::max(longest, length);
-  return longest;
+// What the configuration asks of the request.
+Result<void> check_request(const TrainRequest& request) {
+  const TrainingConfig& config = request.config;
+  if (config.method != TrainingConfig::Method::lora && !request.adapter.empty())
+    return invalid("an adapter to start from needs method \"lora\"; this configuration has \"full\"", "method");
+  if (config.distillation && request.teacher.empty()) return invalid("distillation needs a teacher, another model's directory (--teacher DIR)", "distillation");
+  if (!config.distillation && !request.teacher.empty())
+    return invalid("a teacher needs \"distillation\": {\"temperature\": 2, \"mixing\": 0.5} in the configuration", "distillation");
+  return {};
+}
+
+// The directory's own validation rows, unless others are named.
+Result<text::DatasetFiles> files_of(const TrainRequest& request) {
+  auto files = text::find_dataset(request.data);
+  if (!files || request.validation.empty()) return files;
+  auto validation = text::find_dataset(request.validation);
+  if (!validation) return validation.error();
+  files->validation = validation->training.empty() ? std::move(validation->validation) : std::move(validation->training);
+  return files;
+}
+
+// Both sets of rows.
+Result<void> read_rows(const TrainRequest& request, Prepared& prepared) {
+  const auto files = files_of(request);
+  if (!files) return files.error();
+  const char* wants = request.config.early_stopping ? "early_stopping" : request.config.keep_best ? "keep_best" : nullptr;
+  if (wants && files->validation.empty()) return invalid(std::string(wants) + " needs validation rows (--validation FILE)", wants);
+  auto data = read_data(files->training, prepared, request);
+  if (!data) return data.error();
+  prepared.data = std::move(*data);
+  if (files->validation.empty()) return {};
+  auto validation = read_data(files->validation, prepared, request);
+  if (!validation) return validation.error();
+  prepared.validation = std::move(*validation);
+  return {};
+}
+
+Result<checkpoint::Adapter> adapter_of(const TrainRequest& request, const checkpoint::Decoder& decoder) {
+  auto adapter = starting_adapter(request.config, request.adapter, decoder);
+  if (!adapter) return adapter;
+  if (request.config.merge)
+    if (auto can = check_mergeable(*adapter, decoder); !can) return can.error();
+  return adapter;
 }
 
 }  // namespace
 
-std::vector<std::int64_t> lengths_of(const text::Dataset& data) {
-  std::vector<std::int64_t> lengths;
-  for (const text::Row& row : data.rows) lengths.push_back(static_cast<std::int64_t>(row.ids.size()));
-  return lengths;
+FitQuestion Prepared::question(const TrainingConfig& config) const {
+  return {decoder, adapter.modules, config, shapes, validation.longest(), teacher ? &*teacher : nullptr, memory_limit_bytes};
 }
 
-Result<Prepared> prepare(const TrainRequest& request) {
-  const TrainingConfig& config = request.config;
-  const bool lora = config.method == TrainingConfig::Method::lora;
-  if (!lora && !request.adapter.empty())
-    return invalid("an adapter to start from needs method \"lora\"; this configuration has \"full\"", "method");
+Result<Prepared> prepare_unplanned(const TrainRequest& request) {
+  if (auto good = check_request(request); !good) return good.error();
   Prepared prepared;
   auto decoder = checkpoint::read_decoder(request.model);
   if (!decoder) return decoder.error();
   prepared.decoder = std::move(*decoder);
-  if (lora) {
-    auto adapter = starting_adapter(config, request.adapter, prepared.decoder);
+  if (request.config.method == TrainingConfig::Method::lora) {
+    auto adapter = adapter_of(request, prepared.decoder);
     if (!adapter) return adapter.error();
     prepared.adapter = std::move(*adapter);
-    if (config.merge)
-      if (auto can = check_mergeable(prepared.adapter, prepared.decoder); !can) return can.error();
   }
   auto tokenizer = text::Tokenizer::load(request.model);
   if (!tokenizer) return tokenizer.error();
   prepared.tokenizer = std::move(*tokenizer);
-  auto data = read_data(request.data, prepared, request);
-  if (!data) return data.error();
-  prepared.data = std::move(*data);
-  if (!request.validation.empty()) {
-    auto validation = read_data(request.validation, prepared, request);
-    if (!validation) return validation.error();
-    prepared.validation = std::move(*validation);
+  if (request.config.distillation) {
+    auto teacher = check_teacher(request.teacher, prepared.decoder, prepared.tokenizer);
+    if (!teacher) return teacher.error();
+    prepared.teacher = std::move(*teacher);
   }
-  const auto rows = shapes_of(prepared.data);
-  const std::size_t limit = request.memory_limit_bytes ? request.memory_limit_bytes : checkpoint::free_memory_bytes();
-  const FitQuestion question{prepared.decoder, prepared.adapter.modules, config, rows, longest_row(prepared.validation), limit};
-  auto plan = plan_run(question);
-  if (!plan) return plan.error();
-  prepared.plan = *plan;
-  prepared.pass = pass_size(question);
+  if (auto read = read_rows(request, prepared); !read) return read.error();
+  prepared.shapes = shapes_of(prepared.data);
+  prepared.memory_limit_bytes = request.memory_limit_bytes ? request.memory_limit_bytes : checkpoint::free_memory_bytes();
   return prepared;
+}
+
+Result<Planned> prepare(const TrainRequest& request) {
+  auto prepared = prepare_unplanned(request);
+  if (!prepared) return prepared.error();
+  const auto question = prepared->question(request.config);
+  auto memory = plan_run(question);
+  if (!memory) return memory.error();
+  const model::PassSize pass = pass_size(question);
+  return Planned{std::move(*prepared), pass, *memory};
 }
 
 }  // namespace luthier::train

@@ -2,27 +2,37 @@
 // is found within a second.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "events/base/result.hpp"
 #include "gpu/checkpoint/adapter.hpp"
-#include "gpu/model/memory_plan.hpp"
-#include "gpu/text/rows.hpp"
+#include "gpu/text/tokenizer.hpp"
+#include "gpu/train/examples.hpp"
+#include "gpu/train/fit.hpp"
 #include "gpu/train/trainer.hpp"
 
 namespace luthier::train {
 
 struct Prepared {
   checkpoint::Decoder decoder;
+  std::optional<checkpoint::Decoder> teacher;  // of a distillation
   text::Tokenizer tokenizer;
-  text::Dataset data, validation;
-  checkpoint::Adapter adapter;  // no modules with method full
-  model::PassSize pass;
-  model::MemoryPlan plan;
+  Examples data, validation;
+  std::vector<RowShape> shapes;  // of data
+  checkpoint::Adapter adapter;   // no modules with method full
+  std::size_t memory_limit_bytes = 0;
+
+  FitQuestion question(const TrainingConfig& config) const;
 };
 
-Result<Prepared> prepare(const TrainRequest& request);
+// All but the question whether it fits.
+Result<Prepared> prepare_unplanned(const TrainRequest& request);
 
-std::vector<std::int64_t> lengths_of(const text::Dataset& data);
+struct Planned : Prepared {
+  model::PassSize pass;
+  RunMemory memory;
+};
+Result<Planned> prepare(const TrainRequest& request);
 
 }  // namespace luthier::train

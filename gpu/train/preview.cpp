@@ -8,10 +8,10 @@ namespace luthier::train {
 Result<Preview> preview(const TrainRequest& request) {
   const auto prepared = prepare(request);
   if (!prepared) return prepared.error();
-  const text::Dataset& data = prepared->data;
-  const DataOrder order(lengths_of(data), request.config);
-  return Preview{data.rows_read, data.rows_left_out, data.tokens, data.supervised_tokens, order.steps_total(), order.steps_per_epoch(),
-                 static_cast<std::int64_t>(prepared->plan.total())};
+  const text::DatasetSummary& data = prepared->data.summary();
+  const DataOrder order(prepared->data.lengths(), request.config);
+  return Preview{data.rows_read, data.left_out.count, data.tokens, data.supervised_tokens, order.steps_total(), order.steps_per_epoch(),
+                 static_cast<std::int64_t>(prepared->memory.total())};
 }
 
 }  // namespace luthier::train

@@ -2,7 +2,10 @@
 
 #include <catch2/catch.hpp>
 
+#include "gpu/train/test_support.hpp"
+
 using namespace luthier::train;
+using namespace luthier::train::test;
 
 namespace {
 
@@ -38,4 +41,16 @@ TEST_CASE("without warm-up the first rate is the whole one, and a warm-up as lon
   config.warmup_steps = 10;
   CHECK(learning_rate(config, 9, 10) == Approx(0.9));
   CHECK(learning_rate(config, 10, 10) == Approx(1.0));
+}
+
+TEST_CASE("every step's rate is that of transformers' get_scheduler") {
+  for (const auto& golden : read_json(goldens / "schedules.json")) {
+    const auto config = take(parse_training_config(golden["config"].dump()));
+    const auto& rates = golden["rates"];
+    REQUIRE(rates.size() == static_cast<std::size_t>(*config.max_steps));
+    for (std::size_t step = 0; step < rates.size(); ++step) {
+      INFO(golden["config"].dump() << " step " << step);
+      CHECK(learning_rate(config, static_cast<std::int64_t>(step), *config.max_steps) == Approx(rates[step].get<double>()).epsilon(1e-12).margin(1e-18));
+    }
+  }
 }

@@ -10,7 +10,6 @@
 #include <ostream>
 #include <vector>
 
-#include "gpu/kernels/adamw.hpp"
 #include "gpu/kernels/dispatch.hpp"
 #include "gpu/kernels/random.hpp"
 #include "gpu/model/backward.hpp"
@@ -18,6 +17,7 @@
 #include "gpu/train/adapter_start.hpp"
 #include "gpu/train/command_support.hpp"
 #include "gpu/train/commands.hpp"
+#include "gpu/train/optimizer.hpp"
 
 namespace luthier::train {
 namespace {
@@ -29,6 +29,7 @@ struct Bench {
   checkpoint::Model base;
   checkpoint::Adapter adapter;
   std::optional<model::Trainable> trainable;
+  Optimizer optimizer;
   model::Network network;
   model::Workspace workspace;
   model::Batch batch;
@@ -58,17 +59,21 @@ Result<Bench> set_up(const ThroughputOptions& options) {
   if (!base) return base.error();
   bench.base = std::move(*base);
   using model::Keep, model::Trainable;
+  TrainingConfig config;
+  config.method = options.full ? TrainingConfig::Method::full : TrainingConfig::Method::lora;
   if (!options.full) {
-    TrainingConfig config;
     config.lora.r = options.rank;
     auto adapter = new_adapter(config, bench.base.decoder);
     if (!adapter) return adapter.error();
     bench.adapter = std::move(*adapter);
   }
-  auto trainable = options.full ? Trainable::full(bench.base.decoder, bench.base.weights, Keep::gradients_and_moments)
-                                : Trainable::lora(bench.base.decoder, bench.adapter, Keep::gradients_and_moments);
+  auto trainable = options.full ? Trainable::full(bench.base.decoder, bench.base.weights, Keep::gradients)
+                                : Trainable::lora(bench.base.decoder, bench.adapter, Keep::gradients);
   if (!trainable) return trainable.error();
   bench.trainable = std::move(*trainable);
+  auto optimizer = Optimizer::make(bench.trainable->parameters(), config);
+  if (!optimizer) return optimizer.error();
+  bench.optimizer = std::move(*optimizer);
   auto network = bench.trainable->bind(bench.base.decoder, bench.base.weights);
   if (!network) return network.error();
   bench.network = std::move(*network);
@@ -89,11 +94,7 @@ StepTimes one_step(Bench& bench, std::int64_t step) {
   const double forward_end = wall();
   model::backward(bench.network, bench.batch, {}, bench.workspace);
   const double backward_end = wall();
-  const double norm = bench.trainable->gradient_norm();
-  for (const model::Parameter& p : bench.trainable->parameters())
-    kernels::adamw(p.count,
-                   {.step = step, .learning_rate = 1e-5, .gradient_scale = static_cast<float>(std::min(1.0, 1.0 / (norm + 1e-6)))},
-                   p.value, p.gradient, p.moment1, p.moment2);
+  bench.optimizer.update(step, 1e-5, bench.trainable->gradient_norm());
   const double end = wall();
   return {forward_end - start, backward_end - forward_end, end - backward_end, cpu() - cpu_start};
 }

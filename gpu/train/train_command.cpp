@@ -26,6 +26,7 @@ ordered_json progress_json(const Progress& p) {
                            {"tokens_per_second", p.tokens_per_second},
                            {"seconds_left", p.seconds_left}});
   if (p.validation_loss) line["validation_loss"] = *p.validation_loss;
+  if (p.is_best) line["best"] = true;
   return line;
 }
 
@@ -38,6 +39,8 @@ ordered_json result_json(const TrainResult& r) {
                     {"final_loss", r.final_loss},
                     {"seconds", r.seconds}};
   if (r.validation_loss) line["validation_loss"] = *r.validation_loss;
+  if (r.best_step > 0) line["best_step"] = r.best_step;
+  if (r.stopped_early) line["stopped_early"] = true;
   return line;
 }
 
@@ -54,14 +57,16 @@ std::string progress_text(const Progress& p) {
                 static_cast<long long>(p.step), static_cast<long long>(p.max_steps), p.loss, p.grad_norm, p.learning_rate,
                 p.tokens_per_second, p.seconds_left);
   if (!p.validation_loss) return text;
-  return text + ("  validation " + std::to_string(*p.validation_loss));
+  return text + ("  validation " + std::to_string(*p.validation_loss)) + (p.is_best ? ", the lowest" : "");
 }
 
 std::string result_text(const TrainResult& r, const std::filesystem::path& out) {
   char text[160];
   std::snprintf(text, sizeof text, "%s after %lld steps in %.1f s: loss %.4f at first, %.4f at last",
                 r.stopped ? "stopped" : "done", static_cast<long long>(r.steps), r.seconds, r.first_loss, r.final_loss);
-  return r.stopped ? text : text + (". See " + out.string());
+  if (r.stopped) return text;
+  return text + std::string(r.stopped_early ? "; the validation loss fell no more" : "") +
+         (r.best_step > 0 ? ", lowest validation loss after step " + std::to_string(r.best_step) : "") + ". See " + out.string() + "/README.md";
 }
 
 TrainRequest request_of(const TrainOptions& options, TrainingConfig config) {
@@ -69,6 +74,7 @@ TrainRequest request_of(const TrainOptions& options, TrainingConfig config) {
           .adapter = options.adapter,
           .data = options.data,
           .validation = options.validation,
+          .teacher = options.teacher,
           .out = options.out,
           .config = std::move(config),
           .base_model_name = options.base_model,

@@ -1,4 +1,5 @@
-// One training run from files to files: supervised fine-tuning of all weights or of an adapter.
+// One training run from files to files: fine-tuning of all weights or of an adapter on labels, on preferences or with a teacher.
+// Beside the result and metrics.jsonl it leaves a model card, README.md, with a picture of the losses, loss.svg.
 //
 // The result is a function of the files, the configuration, the instruction set and the number of threads. A run that was
 // killed and started again with the same request goes on from its last checkpoint and ends with the same bytes.
@@ -20,6 +21,7 @@ struct TrainRequest {
   std::filesystem::path adapter;     // empty: a new one; else start from it and keep its rank, alpha and targets
   std::filesystem::path data;
   std::filesystem::path validation;  // empty: none
+  std::filesystem::path teacher;     // of a distillation, a directory or a .gguf file; empty: none
   std::filesystem::path out;
   TrainingConfig config;
   std::string base_model_name;       // for adapter_config.json; empty: the model's path as given
@@ -44,6 +46,7 @@ struct Progress {
   double tokens_per_second = 0;       // of all tokens, over this process's steps so far
   double seconds_left = 0;
   std::optional<double> validation_loss = {};  // when this step had one
+  bool is_best = false;               // it is the lowest so far
 };
 
 enum class Wish { go_on, checkpoint, stop };
@@ -60,8 +63,11 @@ struct TrainResult {
   std::int64_t steps = 0, resumed_from_step = 0;
   std::int64_t tokens = 0, tokens_read = 0;  // over all steps, those of earlier processes too
   double first_loss = 0, final_loss = 0;
-  std::optional<double> validation_loss = {};
+  std::optional<double> validation_loss = {};  // of the output
+  std::int64_t best_step = 0;  // the one with the lowest validation loss; 0: none was validated
+  bool stopped_early = false;  // as early_stopping says; there is an output
   double seconds = 0;  // this process
+  double tokens_per_second = 0;  // of its steps
 };
 
 Result<TrainResult> train(const TrainRequest& request, const TrainHooks& hooks);

@@ -52,13 +52,19 @@ fs::path path_of(const fs::path& directory, std::int64_t step) {
   return directory / name;
 }
 
-struct Arrays {
-  std::string prefix;
-  float* model::Parameter::*values;
-};
-const Arrays arrays[] = {{"value/", &model::Parameter::value},
-                         {"moment1/", &model::Parameter::moment1},
-                         {"moment2/", &model::Parameter::moment2}};
+// Everything that a file holds: its name there, and where it lies.
+std::vector<Optimizer::State> values_of(const model::Trainable& trainable) {
+  std::vector<Optimizer::State> values;
+  for (const model::Parameter& p : trainable.parameters())
+    values.push_back({"value/" + p.name, p.shape, {p.value, static_cast<std::size_t>(p.count)}});
+  return values;
+}
+
+std::vector<Optimizer::State> all_of(const model::Trainable& trainable, const Optimizer& optimizer) {
+  auto all = values_of(trainable);
+  for (auto& state : optimizer.states()) all.push_back(std::move(state));
+  return all;
+}
 
 Error damaged(const fs::path& path, const std::string& why) {
   return {ErrorCode::corrupt, path.string() + ": " + why, path.filename().string()};
@@ -74,32 +80,39 @@ std::optional<Error> compare(const fs::path& path, const std::string& stored, co
   return {};
 }
 
-Result<void> read_tensors(const fs::path& path, const checkpoint::SafetensorsFile& file, const model::Trainable& trainable) {
+Result<void> read_tensors(const fs::path& path, const checkpoint::SafetensorsFile& file, const std::vector<Optimizer::State>& tensors) {
   // All shapes first: a file that does not fit must not change anything.
-  for (const auto& [prefix, values] : arrays)
-    for (const model::Parameter& p : trainable.parameters()) {
-      const auto* stored = file.find(prefix + p.name);
-      if (!stored || stored->shape != p.shape || stored->dtype != checkpoint::Dtype::f32)
-        return damaged(path, "it has no tensor " + prefix + p.name + " of the right shape");
-    }
-  for (const auto& [prefix, values] : arrays)
-    for (const model::Parameter& p : trainable.parameters())
-      if (auto read = checkpoint::to_f32(*file.find(prefix + p.name), {p.*values, static_cast<std::size_t>(p.count)}); !read)
-        return read;
+  for (const auto& [name, shape, values] : tensors) {
+    const auto* stored = file.find(name);
+    if (!stored || stored->shape != shape || stored->dtype != checkpoint::Dtype::f32)
+      return damaged(path, "it has no tensor " + name + " of the right shape");
+  }
+  for (const auto& [name, shape, values] : tensors)
+    if (auto read = checkpoint::to_f32(*file.find(name), values); !read) return read;
   return {};
 }
 
-Result<SavedState> load_one(const Stored& state, const model::Trainable& trainable, const Inputs& inputs) {
+Result<void> write_tensors(const fs::path& path, const std::vector<Optimizer::State>& states,
+                           const std::map<std::string, std::string>& metadata) {
+  std::map<std::string, checkpoint::TensorToWrite> tensors;
+  for (const auto& [name, shape, values] : states) tensors[name] = {shape, values};
+  return checkpoint::write_safetensors(path, tensors, metadata);
+}
+
+std::string metadata_of(const checkpoint::SafetensorsFile& file, const std::string& key) {
+  const auto found = file.metadata().find(key);
+  return found == file.metadata().end() ? std::string() : found->second;
+}
+
+fs::path best_in(const fs::path& directory) { return directory / "best.safetensors"; }
+
+Result<SavedState> load_one(const Stored& state, const model::Trainable& trainable, const Optimizer& optimizer, const Inputs& inputs) {
   const auto file = checkpoint::SafetensorsFile::open(state.path);
   if (!file) return file.error();
-  const auto metadata = [&](const std::string& key) {
-    const auto found = file->metadata().find(key);
-    return found == file->metadata().end() ? std::string() : found->second;
-  };
-  if (metadata("format") != format) return damaged(state.path, "it is no training state of this version");
-  if (metadata("step") != std::to_string(state.step)) return damaged(state.path, "its name and its step differ");
-  if (auto error = compare(state.path, metadata("inputs"), inputs)) return *error;
-  if (auto read = read_tensors(state.path, *file, trainable); !read) return read.error();
+  if (metadata_of(*file, "format") != format) return damaged(state.path, "it is no training state of this version");
+  if (metadata_of(*file, "step") != std::to_string(state.step)) return damaged(state.path, "its name and its step differ");
+  if (auto error = compare(state.path, metadata_of(*file, "inputs"), inputs)) return *error;
+  if (auto read = read_tensors(state.path, *file, all_of(trainable, optimizer)); !read) return read.error();
   auto metrics = read_text(metrics_of(state.path), metrics_bytes_max);
   if (!metrics) return damaged(state.path, "its metrics cannot be read: " + metrics.error().message);
   return SavedState{state.step, std::move(*metrics)};
@@ -120,45 +133,61 @@ void remove_unfinished(const fs::path& directory) {
   std::vector<fs::path> left;
   for (const auto& entry : fs::directory_iterator(directory, ignored)) {
     const std::string name = entry.path().filename().string();
-    if (name.starts_with(".step-") && name.find(".tmp-") != std::string::npos) left.push_back(entry.path());
+    if ((name.starts_with(".step-") || name.starts_with(".best.")) && name.find(".tmp-") != std::string::npos) left.push_back(entry.path());
   }
   for (const fs::path& path : left) fs::remove(path, ignored);
 }
 
 }  // namespace
 
-Result<void> save_state(const fs::path& directory, const model::Trainable& trainable, const Inputs& inputs,
-                        const SavedState& state) {
+Result<void> save_state(const fs::path& directory, const model::Trainable& trainable, const Optimizer& optimizer,
+                        const Inputs& inputs, const SavedState& state) {
   std::error_code error;
   fs::create_directories(directory, error);
   if (error) return Error{ErrorCode::io, directory.string() + ": " + error.message(), {}};
   remove_unfinished(directory);
   const fs::path path = path_of(directory, state.step);
   if (auto written = write_file_durably(metrics_of(path), state.metrics); !written) return written;
-  std::map<std::string, checkpoint::TensorToWrite> tensors;
-  for (const auto& [prefix, values] : arrays)
-    for (const model::Parameter& p : trainable.parameters())
-      tensors[prefix + p.name] = {p.shape, {p.*values, static_cast<std::size_t>(p.count)}};
-  const auto written = checkpoint::write_safetensors(path, tensors,
-                                                     {{"format", format},
-                                                      {"step", std::to_string(state.step)},
-                                                      {"inputs", nlohmann::json(inputs).dump()}});
+  const auto written = write_tensors(path, all_of(trainable, optimizer),
+                                     {{"format", format},
+                                      {"step", std::to_string(state.step)},
+                                      {"inputs", nlohmann::json(inputs).dump()}});
   if (!written) return written.error();
   remove_old(directory);
   return {};
 }
 
 Result<std::optional<SavedState>> load_state(const fs::path& directory, const model::Trainable& trainable,
-                                             const Inputs& inputs) {
+                                             const Optimizer& optimizer, const Inputs& inputs) {
   std::optional<Error> first_error;
   for (const Stored& state : states_in(directory)) {
-    auto loaded = load_one(state, trainable, inputs);
+    auto loaded = load_one(state, trainable, optimizer, inputs);
     if (loaded) return std::optional(std::move(*loaded));
     if (loaded.error().code == ErrorCode::conflict) return loaded.error();
     if (!first_error) first_error = loaded.error();
   }
   if (first_error) return *first_error;
   return std::optional<SavedState>();
+}
+
+Result<void> save_best(const fs::path& directory, const model::Trainable& trainable, std::int64_t step) {
+  std::error_code error;
+  fs::create_directories(directory, error);
+  if (error) return Error{ErrorCode::io, directory.string() + ": " + error.message(), {}};
+  return write_tensors(best_in(directory), values_of(trainable), {{"format", format}, {"step", std::to_string(step)}});
+}
+
+Result<void> load_best(const fs::path& directory, const model::Trainable& trainable, std::int64_t step) {
+  const fs::path path = best_in(directory);
+  const auto file = checkpoint::SafetensorsFile::open(path);
+  if (!file) return file.error();
+  if (metadata_of(*file, "step") != std::to_string(step)) return damaged(path, "it is not the best one, of step " + std::to_string(step));
+  return read_tensors(path, *file, values_of(trainable));
+}
+
+void remove_best(const fs::path& directory) {
+  std::error_code ignored;
+  fs::remove(best_in(directory), ignored);
 }
 
 }  // namespace luthier::train

@@ -246,7 +246,59 @@ def curves():
     (OUT / "curve.full.json").write_text(json.dumps({"config": full_config, "curve": curve}, indent=1) + "\n")
 
 
-PARTS = {"rope": rope, "full": full, "stretched": stretched, "lora": lora, "curves": curves}
+def loraplus():
+    """The LoRA curve's first steps again, with B learning faster: PEFT's own optimiser."""
+    from peft.optimizers import create_loraplus_optimizer
+    rows = [json.loads(line) for line in open(OUT / "curve.rows.jsonl")]
+    config = json.load(open(OUT / "curve.lora.json"))["config"]
+    config["lora"]["loraplus_lr_ratio"] = 4.0
+    config["learning_rate"] = 2e-3
+    config["max_steps"] = 12
+    model = adapted("tied", 5)
+    optimiser = create_loraplus_optimizer(model, torch.optim.AdamW, lr=1.0, loraplus_lr_ratio=4.0, loraplus_weight_decay=config["weight_decay"],
+                                          betas=tuple(config["betas"]), eps=config["eps"])
+    factors = [group["lr"] for group in optimiser.param_groups]
+    size = config["batch_size"] * config["gradient_accumulation"]
+    starts = list(range(0, len(rows), size))
+    curve = []
+    for step in range(config["max_steps"]):
+        at = starts[step % len(starts)]
+        optimiser.zero_grad()
+        for group, factor in zip(optimiser.param_groups, factors):
+            group["lr"] = rate(config, step) * factor
+        total, tokens = loss_sum(model, rows[at:at + size])
+        (total / tokens).backward()
+        norm = torch.nn.utils.clip_grad_norm_([p for p in model.parameters() if p.requires_grad], config["max_grad_norm"])
+        optimiser.step()
+        curve.append({"step": step + 1, "loss": total.item() / tokens, "grad_norm": norm.item(), "lr": rate(config, step),
+                      "tokens": sum(len(r["input_ids"]) for r in rows[at:at + size])})
+    save({peft_name(n): p for n, p in model.named_parameters() if p.requires_grad}, "curve.loraplus.safetensors")
+    (OUT / "curve.loraplus.json").write_text(json.dumps({"config": config, "curve": curve}, indent=1) + "\n")
+
+
+def schedules():
+    """The rates that transformers' get_scheduler gives, step by step."""
+    from transformers import get_scheduler
+    cases = []
+    for name, schedule, steps, warmup, low in (
+            ("constant", "constant", 6, 0, 0.0), ("constant_with_warmup", "constant", 9, 4, 0.0),
+            ("linear", "linear", 10, 0, 0.0), ("linear", "linear", 13, 3, 0.0),
+            ("cosine", "cosine", 10, 0, 0.0), ("cosine", "cosine", 17, 5, 0.0), ("cosine", "cosine", 4, 9, 0.0),
+            ("cosine_with_min_lr", "cosine", 12, 2, 1e-4)):
+        optimiser = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1e-3)
+        more = {"scheduler_specific_kwargs": {"min_lr": low}} if low else {}
+        scheduler = get_scheduler(name, optimiser, num_warmup_steps=warmup, num_training_steps=steps, **more)
+        rates = []
+        for _ in range(steps):
+            rates.append(scheduler.get_last_lr()[0])
+            optimiser.step()
+            scheduler.step()
+        cases.append({"config": {"schedule": schedule, "learning_rate": 1e-3, "min_learning_rate": low, "warmup_steps": warmup,
+                                 "max_steps": steps}, "rates": rates})
+    (OUT / "schedules.json").write_text("[\n" + ",\n".join(json.dumps(c) for c in cases) + "\n]\n")
+
+
+PARTS = {"rope": rope, "full": full, "stretched": stretched, "lora": lora, "curves": curves, "loraplus": loraplus, "schedules": schedules}
 
 if __name__ == "__main__":
     OUT.mkdir(parents=True, exist_ok=True)

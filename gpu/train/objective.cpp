@@ -1,0 +1,66 @@
+#include "gpu/train/objective.hpp"
+
+#include <cassert>
+
+#include "gpu/model/backward.hpp"
+#include "gpu/model/head.hpp"
+
+namespace luthier::train {
+namespace {
+
+class Supervised : public Objective {
+ public:
+  std::int64_t weight(const Examples& examples, std::span<const std::size_t> rows) const override { return supervised_tokens(examples, rows); }
+
+  double loss_and_gradient(const Student& student, const RowsOf& rows, float scale, const model::PassDropout& dropout) override {
+    const model::Batch batch = rows.batch();
+    model::forward(student.network, batch, dropout, student.workspace);
+    const double loss = model::loss_and_gradient(student.network, batch, scale, dropout, student.workspace);
+    model::backward(student.network, batch, dropout, student.workspace);
+    return loss;
+  }
+
+  double loss(const Student& student, const RowsOf& rows) override {
+    const model::Batch batch = rows.batch();
+    model::forward(student.network, batch, {}, student.workspace);
+    return model::loss(student.network, batch, student.workspace);
+  }
+};
+
+}  // namespace
+
+std::int64_t supervised_tokens(const Examples& examples, std::span<const std::size_t> rows) {
+  std::int64_t tokens = 0;
+  for (const std::size_t row : rows) tokens += examples.supervised(row);
+  return tokens;
+}
+
+std::unique_ptr<Objective> make_supervised() { return std::make_unique<Supervised>(); }
+
+Result<LossSum> loss_over(Objective& objective, const Student& student, Examples& examples) {
+  LossSum sum;
+  std::vector<std::size_t> rows;
+  std::int64_t tokens = 0;
+  const auto flush = [&]() -> Result<void> {
+    const auto together = read_rows_of(examples, rows);
+    if (!together) return together.error();
+    sum.loss += objective.loss(student, *together);
+    sum.weight += objective.weight(examples, rows);
+    rows.clear();
+    tokens = 0;
+    return {};
+  };
+  for (std::size_t row = 0; row < examples.size(); ++row) {
+    const std::int64_t length = examples.tokens(row);
+    assert(length <= student.workspace.size.tokens);
+    if (tokens + length > student.workspace.size.tokens)
+      if (auto flushed = flush(); !flushed) return flushed.error();
+    rows.push_back(row);
+    tokens += length;
+  }
+  if (!rows.empty())
+    if (auto flushed = flush(); !flushed) return flushed.error();
+  return sum;
+}
+
+}  // namespace luthier::train

@@ -1,0 +1,54 @@
+// What a run minimises: the loss of some rows and its gradient, for one pass through the network at a time.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "events/base/result.hpp"
+#include "gpu/model/forward.hpp"
+#include "gpu/model/network.hpp"
+#include "gpu/model/workspace.hpp"
+#include "gpu/train/examples.hpp"
+
+namespace luthier::train {
+
+// What trains, and where its passes run.
+struct Student {
+  const model::Network& network;
+  model::Workspace& workspace;
+};
+
+class Objective {
+ public:
+  virtual ~Objective() = default;
+
+  // Of how many things the loss is a mean: supervised tokens, or preference pairs.
+  virtual std::int64_t weight(const Examples& examples, std::span<const std::size_t> rows) const = 0;
+
+  // The sum of the rows' losses; their gradient times `scale` is added to what is trained.
+  virtual double loss_and_gradient(const Student& student, const RowsOf& rows, float scale, const model::PassDropout& dropout) = 0;
+
+  // The sum of the rows' losses alone.
+  virtual double loss(const Student& student, const RowsOf& rows) = 0;
+};
+
+// The next token's cross entropy, where the rows' labels say so.
+std::unique_ptr<Objective> make_supervised();
+
+std::int64_t supervised_tokens(const Examples& examples, std::span<const std::size_t> rows);
+
+struct LossSum {
+  double loss = 0;          // over all supervised tokens, or pairs
+  std::int64_t weight = 0;  // how many those are
+
+  double mean() const { return weight > 0 ? loss / static_cast<double>(weight) : 0; }
+};
+
+// Over all rows, without training on them. They go through the network together as long as they fit into the workspace; none of them
+// may be longer than it.
+Result<LossSum> loss_over(Objective& objective, const Student& student, Examples& examples);
+
+}  // namespace luthier::train
