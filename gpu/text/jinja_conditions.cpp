@@ -71,9 +71,16 @@ bool has_case(Machine& machine, const Value& value, const Call& call) {
   return holds(to_text(value, machine.budget()));
 }
 
-bool is_filter(Machine&, const Value& value, const Call&) { return value.is_text() && find_filter(value.text()) != nullptr; }
-bool is_test(Machine&, const Value& value, const Call&) { return value.is_text() && find_test(value.text()) != nullptr; }
-bool is_escaped(Machine&, const Value&, const Call&) { return false; }
+// Whether there is one of that name. What cannot be a key is refused, as in a look-up.
+bool is_filter(Machine& machine, const Value& value, const Call&) {
+  (void)hash_key(value, machine.budget());
+  return value.is_text() && find_filter(value.text()) != nullptr;
+}
+bool is_test(Machine& machine, const Value& value, const Call&) {
+  (void)hash_key(value, machine.budget());
+  return value.is_text() && find_test(value.text()) != nullptr;
+}
+bool is_escaped(const Value& value) { return value.is_markup(); }
 
 const std::unordered_map<std::string_view, TestFunction> tests = {
     {"defined", simple<is_defined>},
@@ -98,7 +105,7 @@ const std::unordered_map<std::string_view, TestFunction> tests = {
     {"upper", has_case<is_upper>},
     {"filter", is_filter},
     {"test", is_test},
-    {"escaped", is_escaped},
+    {"escaped", simple<is_escaped>},
     {"in", compares<within>},
     {"==", compares<equals>},
     {"eq", compares<equals>},

@@ -239,6 +239,7 @@ ExpressionRef ExpressionParser::primary() {
   if (name == "none" || name == "None") return constant(line, none());
   saw_varargs_ = saw_varargs_ || name == "varargs";
   saw_kwargs_ = saw_kwargs_ || name == "kwargs";
+  saw_caller_ = saw_caller_ || name == "caller";
   auto made = make(ExpressionKind::name, line);
   made->symbol = symbol(name);
   return made;

@@ -51,7 +51,7 @@ class ExpressionParser {
 
   std::vector<std::string> symbols_;
   // Names that macros treat specially, as far as they were read; see macro parsing.
-  bool saw_varargs_ = false, saw_kwargs_ = false;
+  bool saw_varargs_ = false, saw_kwargs_ = false, saw_caller_ = false;
 
  private:
   ExpressionRef make(ExpressionKind kind, int line, std::vector<ExpressionRef> parts = {}, std::string text = {});

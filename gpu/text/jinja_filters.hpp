@@ -7,6 +7,11 @@
 
 namespace luthier::text::jinja {
 
-const std::unordered_map<std::string_view, FilterFunction>& sequence_filters();
+using Filters = std::unordered_map<std::string_view, FilterFunction>;
+
+const Filters& sequence_filters();
+const Filters& number_filters();
+const Filters& markup_filters();  // of HTML and URLs
+Value wrap_words(Machine& machine, const Value& input, const Call& call);
 
 }  // namespace luthier::text::jinja

@@ -12,7 +12,7 @@ namespace luthier::text::jinja {
 class Loop {
  public:
   // `passes` is the loop's own `if`; it runs when an element is asked for, because the body may change what it looks at.
-  Loop(std::vector<Value> items, std::function<bool(const Value&)> passes, std::int64_t depth = 1)
+  Loop(std::vector<Value> items, std::function<bool(Value&)> passes, std::int64_t depth = 1)
       : items_(std::move(items)), passes_(std::move(passes)), depth_(depth) {}
 
   bool advance();  // to the next element; false at the end
@@ -33,7 +33,7 @@ class Loop {
   std::size_t length();
 
   std::vector<Value> items_;
-  std::function<bool(const Value&)> passes_;
+  std::function<bool(Value&)> passes_;
   std::int64_t depth_;
   std::size_t next_ = 0;      // in items_
   std::size_t visited_ = 0;   // elements that came so far, the current one included

@@ -134,7 +134,7 @@ Machine::Flow Machine::run(const Statement& statement, const ScopeRef& scope) {
       write_block(filtered(statement.value, std::move(text), scope));
       break;
     }
-    case StatementKind::with: run_with(statement, scope); break;
+    case StatementKind::with: return run_with(statement, scope);
     case StatementKind::generation: run_generation(statement, scope); break;
     case StatementKind::break_loop: return Flow::break_loop;
     case StatementKind::continue_loop: return Flow::continue_loop;
@@ -169,12 +169,20 @@ void Machine::assign_several(const Target& target, const Value& value, const Sco
   for (std::size_t i = 0; i < parts.size(); ++i) assign(target.parts[i], std::move(parts[i]), scope);
 }
 
+Value Machine::assembled(const Target& target, const Scope& scope) {
+  if (target.kind != Target::Kind::several) return look_up(target.symbol, &scope);
+  std::vector<Value> parts;
+  for (const auto& part : target.parts) parts.push_back(assembled(part, scope));
+  return list(budget_, std::move(parts), ListForm::tuple);
+}
+
 Machine::Flow Machine::run_loop(const Statement& statement, const ScopeRef& scope, const Value& source, std::int64_t depth) {
-  std::function<bool(const Value&)> passes;
+  std::function<bool(Value&)> passes;
   if (statement.test)
-    passes = [this, &statement, &scope](const Value& item) {
+    passes = [this, &statement, &scope](Value& item) {
       const auto turn = inside(scope);
       assign(statement.target, item, turn);
+      item = assembled(statement.target, *turn);  // as Jinja hands it on: of the names that it was taken apart into
       return is_true(evaluate(*statement.test, turn));
     };
   budget_.bytes(sizeof(Loop));
@@ -183,17 +191,18 @@ Machine::Flow Machine::run_loop(const Statement& statement, const ScopeRef& scop
     loop.recurse = [this, &statement, scope, depth](const Value& items) {
       return text(budget_, run_recursive(statement, scope, items, depth + 1));
     };
-  bool any = false;
+  bool completed = false;  // one turn at least; as in Jinja, turns that `break` or `continue` end do not count
   while (loop.advance()) {
-    any = true;
     const auto turn = inside(scope);
     budget_.step();
     if (loop_ != no_symbol) turn->set(loop_, {&loop});
     assign(statement.target, loop.current(), turn);
-    if (run(statement.body, turn) == Flow::break_loop) break;
+    const Flow flow = run(statement.body, turn);
+    if (flow == Flow::break_loop) break;
+    completed = completed || flow == Flow::next;
   }
   loop.close();
-  return any ? Flow::next : run(statement.otherwise, inside(scope));
+  return completed ? Flow::next : run(statement.otherwise, inside(scope));
 }
 
 std::string Machine::run_recursive(const Statement& statement, const ScopeRef& scope, const Value& source, std::int64_t depth) {
@@ -210,10 +219,10 @@ Machine::Flow Machine::run_branches(const Statement& statement, const ScopeRef& 
   return Flow::next;
 }
 
-void Machine::run_with(const Statement& statement, const ScopeRef& scope) {
+Machine::Flow Machine::run_with(const Statement& statement, const ScopeRef& scope) {
   const auto inner = inside(scope);
   for (const auto& [target, value] : statement.assignments) assign(target, evaluate(*value, scope), inner);
-  run(statement.body, inner);
+  return run(statement.body, inner);
 }
 
 // The place is that of the block in what the template itself has written so far, as transformers counts it.
@@ -227,7 +236,18 @@ void Machine::run_generation(const Statement& statement, const ScopeRef& scope) 
 Value Machine::define(const Statement& statement, const ScopeRef& scope) {
   budget_.bytes(sizeof(Macro));
   Macro& macro = macros_.emplace_back(Macro{statement.macro.get(), &statement.body, scope});
-  return callable("macro " + macro.syntax->name, [&macro](Machine& machine, const Call& call) { return machine.run_macro(macro, call); });
+  const bool is_anonymous = statement.kind == StatementKind::call_block;
+  std::vector<Value> arguments;
+  for (const auto& parameter : macro.syntax->parameters) arguments.push_back(text(budget_, parameter.name));
+  DictMaker members(budget_);
+  members.set("name", is_anonymous ? none() : text(budget_, macro.syntax->name));
+  members.set("arguments", list(budget_, std::move(arguments), ListForm::tuple));
+  members.set("catch_varargs", boolean(macro.syntax->takes_more_positional));
+  members.set("catch_kwargs", boolean(macro.syntax->takes_more_named));
+  members.set("caller", boolean(macro.syntax->looks_at_caller));
+  return {std::make_shared<const Callable>(
+      Callable{macro.syntax->name, [&macro](Machine& machine, const Call& call) { return machine.run_macro(macro, call); }, 2,
+               std::get<DictRef>(members.take().held)})};
 }
 
 void Machine::run_call_block(const Statement& statement, const ScopeRef& scope) {
@@ -256,7 +276,7 @@ void Machine::bind(const Macro& macro, const Call& call, const ScopeRef& scope) 
       scope->set(symbol, otherwise ? evaluate(*otherwise, scope) : undefined("parameter '" + name + "' was not provided"));
     }
   }
-  if (caller_ != no_symbol) {
+  if (macro.syntax->looks_at_caller) {
     const Value* caller = named("caller");
     scope->set(caller_, caller != nullptr ? *caller : undefined("No caller defined"));
   }
@@ -269,6 +289,8 @@ void Machine::bind(const Macro& macro, const Call& call, const ScopeRef& scope) 
   DictMaker more(budget_);
   for (std::size_t i = 0; i < call.named.size(); ++i) {
     if (used[i]) continue;
+    if (!macro.syntax->takes_more_named && call.named[i].first == "caller")
+      throw Failure{"macro '" + macro.syntax->name + "' does not call a caller, but was given one"};
     if (!macro.syntax->takes_more_named)
       throw Failure{"macro '" + macro.syntax->name + "' takes no keyword argument '" + call.named[i].first + "'"};
     more.set(call.named[i].first, call.named[i].second);
@@ -433,6 +455,7 @@ Value Machine::attribute(const Value& value, const std::string& name) {
   const Value* member = nullptr;
   if (const auto* dict = value.get<DictRef>()) member = (*dict)->find(name);
   if (const auto* space = value.get<Namespace*>()) member = (*space)->find(name);
+  if (const auto* bound = value.get<CallableRef>(); bound != nullptr && (*bound)->members) member = (*bound)->members->find(name);
   if (const auto* held = value.get<ListRef>(); held != nullptr && (*held)->is_group && (name == "grouper" || name == "list"))
     member = &(*held)->items[name == "list"];
   if (member != nullptr) return *member;
@@ -456,7 +479,7 @@ Value Machine::item(const Value& value, const Value& key) {
     const std::int64_t at = *index < 0 && *index >= -size ? *index + size : *index;
     if (at >= 0 && at < size && indexed) return (*held)->items[static_cast<std::size_t>(at)];
     if (at >= 0 && at < size)
-      return text(budget_, std::string(between(value.text(), static_cast<std::size_t>(at), static_cast<std::size_t>(at) + 1)));
+      return like(value, text(budget_, std::string(between(value.text(), static_cast<std::size_t>(at), static_cast<std::size_t>(at) + 1))));
   }
   if (key.is_text()) return undefined("'" + object_name(value) + "' has no attribute '" + key.text() + "'");
   return undefined(object_name(value) + " has no element " + to_repr(key, budget_));

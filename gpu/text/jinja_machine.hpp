@@ -68,11 +68,12 @@ class Machine {
   Value filtered(const ExpressionRef& filters, std::string text, const ScopeRef& scope);
   void assign(const Target& target, Value value, const ScopeRef& scope);
   void assign_several(const Target& target, const Value& value, const ScopeRef& scope);
+  Value assembled(const Target& target, const Scope& scope);
   Flow run_loop(const Statement& statement, const ScopeRef& scope, const Value& source, std::int64_t depth);
   std::string run_recursive(const Statement& statement, const ScopeRef& scope, const Value& source, std::int64_t depth);
   Flow run_branches(const Statement& statement, const ScopeRef& scope);
   void run_call_block(const Statement& statement, const ScopeRef& scope);
-  void run_with(const Statement& statement, const ScopeRef& scope);
+  Flow run_with(const Statement& statement, const ScopeRef& scope);
   void run_generation(const Statement& statement, const ScopeRef& scope);
   Value define(const Statement& statement, const ScopeRef& scope);
   Value run_macro(const Macro& macro, const Call& call);

@@ -1,6 +1,8 @@
 // The methods of texts, lists, dictionaries and loops. Those that would change a value give an undefined value that says so,
 // as in Jinja's immutable sandbox.
 #include <algorithm>
+#include <bit>
+#include <cmath>
 #include <unordered_map>
 
 #include "gpu/text/jinja_arguments.hpp"
@@ -52,18 +54,22 @@ Value split_text(Budget& budget, const std::string& self, const Call& call) {
 
 Value split_into_lines(Budget& budget, const std::string& self, const Call& call) {
   const Bound bound("splitlines", call, {"keepends"});
-  return texts(budget, split_lines(self, bound.flag(0, false)));
+  return texts(budget, split_lines(self, bound.whole(0, 0) != 0));
 }
 
 // The part between two positions that may be negative, for the methods that take a start and an end.
-std::string_view window(const std::string& self, const Bound& bound) {
+// None: it starts behind its own end, or behind the text's, where not even an empty text can be found.
+std::optional<std::string_view> window(const std::string& self, const Bound& bound) {
   if (!bound.is_set(1) && !bound.is_set(2)) return self;
   const auto size = static_cast<std::int64_t>(count_code_points(self));
   const auto position = [&](std::size_t parameter, std::int64_t otherwise) {
     const std::int64_t at = bound.is_set(parameter) ? bound.whole(parameter, 0) : otherwise;
     return static_cast<std::size_t>(std::clamp<std::int64_t>(at < 0 && at >= -size ? at + size : at, 0, size));
   };
-  return between(self, position(1, 0), position(2, size));
+  const auto begin = position(1, 0), end = position(2, size);
+  if (begin > end || (bound.is_set(1) && bound.whole(1, 0) > size)) return std::nullopt;
+  const auto from = std::string_view(self).substr(between(self, 0, begin).size());
+  return from.substr(0, between(from, 0, end - begin).size());
 }
 
 template <bool at_end>
@@ -73,7 +79,7 @@ Value starts_or_ends(Budget& budget, const std::string& self, const Call& call) 
   const auto matches = [&](const Value& value) {
     if (!value.is_text())
       throw Failure{std::string(at_end ? "endswith" : "startswith") + " first arg must be str or a tuple of str, not " + type_name(value)};
-    return at_end ? part.ends_with(value.text()) : part.starts_with(value.text());
+    return part && (at_end ? part->ends_with(value.text()) : part->starts_with(value.text()));
   };
   const Value& wanted = bound.value(0);
   const auto* several = wanted.get<ListRef>();
@@ -95,11 +101,11 @@ Value find_text(Budget& budget, const std::string& self, const Call& call) {
   const Bound bound(from_right ? "rfind" : "find", call, {"sub", "start", "end"});
   const auto part = window(self, bound);
   budget.step(self.size() / 16);
-  const bool outside = part.data() == nullptr;
-  const auto at = outside ? std::string_view::npos : from_right ? find_last(part, bound.text(0)) : find(part, bound.text(0));
+  const auto& wanted = bound.text(0);
+  const auto at = !part ? std::string_view::npos : from_right ? find_last(*part, wanted) : find(*part, wanted);
   if (at == std::string_view::npos && missing == Missing::failure) throw Failure{"substring not found"};
   if (at == std::string_view::npos) return integer(-1);
-  const auto before = std::string_view(self).substr(0, static_cast<std::size_t>(part.data() - self.data()) + at);
+  const auto before = std::string_view(self).substr(0, static_cast<std::size_t>(part->data() - self.data()) + at);
   return integer(static_cast<std::int64_t>(count_code_points(before)));
 }
 
@@ -108,9 +114,10 @@ Value count_text(Budget& budget, const std::string& self, const Call& call) {
   const auto part = window(self, bound);
   const auto& wanted = bound.text(0);
   budget.step(self.size() / 16);
-  if (wanted.empty()) return integer(static_cast<std::int64_t>(count_code_points(part)) + 1);
+  if (!part) return integer(0);
+  if (wanted.empty()) return integer(static_cast<std::int64_t>(count_code_points(*part)) + 1);
   std::int64_t count = 0;
-  for (auto at = find(part, wanted); at != std::string_view::npos; at = find(part, wanted, at + wanted.size())) ++count;
+  for (auto at = find(*part, wanted); at != std::string_view::npos; at = find(*part, wanted, at + wanted.size())) ++count;
   return integer(count);
 }
 
@@ -190,8 +197,38 @@ Value partitioned(Budget& budget, const std::string& self, const Call& call) {
   return texts(budget, {self.substr(0, at), separator, self.substr(at + separator.size())}, ListForm::tuple);
 }
 
-Value formatted(Budget& budget, const std::string& self, const Call& call) {
-  return text(budget, brace_format(self, call, budget));
+Value is_ascii(Budget&, const std::string& self, const Call& call) {
+  const Bound bound("isascii", call, {});
+  return boolean(std::all_of(self.begin(), self.end(), [](char c) { return static_cast<unsigned char>(c) < 128; }));
+}
+
+// Unlike the others of its kind it is true of an empty text.
+Value is_all_printable(Budget&, const std::string& self, const Call& call) {
+  const Bound bound("isprintable", call, {});
+  return boolean(self.empty() || jinja::all_of(self, is_printable));
+}
+
+Value tabs_expanded(Budget& budget, const std::string& self, const Call& call) {
+  const Bound bound("expandtabs", call, {"tabsize"});
+  const auto columns = bound.whole(0, 8);
+  if (columns > 1000) throw Failure{"expandtabs: the tab size is above 1000"};
+  const auto width = static_cast<std::size_t>(std::max<std::int64_t>(columns, 0));
+  budget.bytes(width * static_cast<std::size_t>(std::count(self.begin(), self.end(), '\t')));
+  return text(budget, with_expanded_tabs(self, width));
+}
+
+Value formatted(Machine& machine, const Value& self, const Call& call) {
+  return like(self, text(machine.budget(), brace_format(machine, self.text(), call, self.is_markup())));
+}
+
+Value formatted_by_map(Machine& machine, const Value& self, const Call& call) {
+  const Bound bound("format_map", call, {"mapping"});
+  const auto* dict = bound.value(0).get<DictRef>();
+  if (dict == nullptr) throw Failure{"format_map() takes a mapping, not '" + type_name(bound.value(0)) + "'"};
+  Call named;
+  for (const auto& [key, value] : (*dict)->entries)
+    if (key.is_text()) named.named.emplace_back(key.text(), value);
+  return formatted(machine, self, named);
 }
 
 const std::unordered_map<std::string_view, TextMethod> text_methods = {
@@ -233,7 +270,10 @@ const std::unordered_map<std::string_view, TextMethod> text_methods = {
     {"zfill", zero_filled},
     {"partition", partitioned<false>},
     {"rpartition", partitioned<true>},
-    {"format", formatted},
+    {"isascii", is_ascii},
+    {"isprintable", is_all_printable},
+    {"isidentifier", whole_text<is_identifier>},
+    {"expandtabs", tabs_expanded},
 };
 
 Value get_member(Machine& machine, const Dict& dict, const Call& call) {
@@ -300,12 +340,50 @@ std::optional<Value> list_method(const Value& value, std::string_view name) {
   return std::nullopt;
 }
 
+// What whole numbers and real ones have in common, and what only one kind has.
+std::optional<Value> number_member(const Value& value, std::string_view name) {
+  const auto whole = as_integer(value);
+  const Value plain = whole ? integer(*whole) : value;
+  const auto gives = [&](Value result) {
+    return callable(std::string(name), [result, name = std::string(name)](Machine&, const Call& call) {
+      const Bound bound(name, call, {});
+      return result;
+    });
+  };
+  if (name == "real") return plain;
+  if (name == "imag") return whole ? integer(0) : number(0);
+  if (name == "conjugate") return gives(plain);
+  if (const auto* real = value.get<double>(); real != nullptr && name == "is_integer")
+    return gives(boolean(std::isfinite(*real) && *real == std::floor(*real)));
+  if (!whole) return std::nullopt;
+  const auto magnitude = *whole < 0 ? std::uint64_t{0} - static_cast<std::uint64_t>(*whole) : static_cast<std::uint64_t>(*whole);
+  if (name == "numerator") return plain;
+  if (name == "denominator") return integer(1);
+  if (name == "bit_length") return gives(integer(std::bit_width(magnitude)));
+  if (name == "bit_count") return gives(integer(std::popcount(magnitude)));
+  return std::nullopt;
+}
+
 std::optional<Value> loop_method(const Value& value, std::string_view name) {
   Loop* loop = std::get<Loop*>(value.held);
   if (name == "cycle") return callable("cycle", [loop](Machine&, const Call& call) { return loop->cycle(call); });
   if (name == "changed")
     return callable("changed", [loop](Machine& machine, const Call& call) { return boolean(loop->changed(call, machine.budget())); });
   return std::nullopt;
+}
+
+// Of the methods of markup, those that take texts in take them escaped.
+Call escaped_for(std::string_view name, const Call& call, Budget& budget) {
+  Call result = call;
+  const bool joins = name == "join", replaces = name == "replace", pads = name == "ljust" || name == "rjust" || name == "center";
+  if ((replaces || pads) && result.positional.size() > 1 && result.positional[1].is_text())
+    result.positional[1] = text(budget, as_markup(result.positional[1], budget));
+  if (joins && result.positional.size() == 1 && is_iterable(result.positional[0])) {
+    auto items = elements(result.positional[0], budget);
+    for (auto& item : items) item = text(budget, as_markup(item, budget));
+    result.positional[0] = list(budget, std::move(items));
+  }
+  return result;
 }
 
 bool changes_it(const Value& value, std::string_view name) {
@@ -320,11 +398,17 @@ bool changes_it(const Value& value, std::string_view name) {
 
 std::optional<Value> method(const Value& value, std::string_view name) {
   if (value.is_text()) {
+    if (name == "format" || name == "format_map")
+      return callable(std::string(name), [value, is_map = name == "format_map"](Machine& machine, const Call& call) {
+        machine.budget().step(value.text().size() / 16 + 1);
+        return is_map ? formatted_by_map(machine, value, call) : formatted(machine, value, call);
+      });
     const auto known = text_methods.find(name);
     if (known == text_methods.end()) return std::nullopt;
-    return callable(std::string(name), [self = std::get<Text>(value.held), function = known->second](Machine& machine, const Call& call) {
-      machine.budget().step(self->size() / 16 + 1);
-      return function(machine.budget(), *self, call);
+    return callable(std::string(name), [value, name = known->first, function = known->second](Machine& machine, const Call& call) {
+      machine.budget().step(value.text().size() / 16 + 1);
+      if (!value.is_markup()) return function(machine.budget(), value.text(), call);
+      return marked(function(machine.budget(), value.text(), escaped_for(name, call, machine.budget())));
     });
   }
   if (changes_it(value, name))
@@ -332,6 +416,7 @@ std::optional<Value> method(const Value& value, std::string_view name) {
   if (value.is<DictRef>()) return dict_method(value, name);
   if (value.is<ListRef>()) return list_method(value, name);
   if (value.is<Loop*>()) return loop_method(value, name);
+  if (as_number(value)) return number_member(value, name);
   return std::nullopt;
 }
 

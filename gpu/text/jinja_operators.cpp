@@ -29,10 +29,19 @@ Whole modulo(Whole a, Whole b) {
   return rest != 0 && (rest < 0) != (b < 0) ? rest + b : rest;
 }
 
+// From the remainder, as Python does: a quotient that rounding has lifted to a whole number comes out below it.
+double floor_divide(double a, double b) {
+  const double rest = std::fmod(a, b), quotient = (a - rest) / b - (rest != 0 && (b < 0) != (rest < 0) ? 1 : 0);
+  if (quotient == 0) return std::copysign(0.0, a / b);
+  const double whole = std::floor(quotient);
+  return quotient - whole > 0.5 ? whole + 1 : whole;
+}
+
 double real_modulo(double a, double b) {
   if (b == 0) by_zero();
   const double rest = std::fmod(a, b);
-  return rest != 0 && (rest < 0) != (b < 0) ? rest + b : rest;
+  if (rest == 0) return std::copysign(0.0, b);
+  return (rest < 0) != (b < 0) ? rest + b : rest;
 }
 
 Value power(Whole base, Whole exponent) {
@@ -58,7 +67,8 @@ Value integers(std::string_view op, Whole a, Whole b) {
   if (op == "**") return power(a, b);
   if (op != "/") overflow();
   if (b == 0) by_zero();
-  return number(static_cast<double>(a) / static_cast<double>(b));
+  // In more bits than the result has: the operands need not fit a double.
+  return number(static_cast<double>(static_cast<long double>(a) / static_cast<long double>(b)));
 }
 
 Value reals(std::string_view op, double a, double b) {
@@ -67,11 +77,14 @@ Value reals(std::string_view op, double a, double b) {
   if (op == "*") return number(a * b);
   if (op == "**") {
     if (a == 0 && b < 0) by_zero();
-    return number(std::pow(a, b));
+    if (a < 0 && b != std::floor(b) && std::isfinite(a) && std::isfinite(b)) throw Failure{"a root of a negative number is no real number"};
+    const double result = std::pow(a, b);
+    if (std::isinf(result) && std::isfinite(a) && std::isfinite(b)) throw Failure{"(34, 'Numerical result out of range')"};
+    return number(result);
   }
   if (op == "%") return number(real_modulo(a, b));
   if (b == 0) by_zero();
-  if (op == "//") return number(std::floor(a / b));
+  if (op == "//") return number(floor_divide(a, b));
   return number(a / b);
 }
 
@@ -88,7 +101,7 @@ Value repeated(const Value& value, Whole count, Budget& budget) {
   if (value.is_text()) {
     std::string out;
     for (std::size_t i = copies(count, value.text().size(), 1, budget); i > 0; --i) out += value.text();
-    return text(budget, std::move(out));
+    return like(value, text(budget, std::move(out)));
   }
   const List& source = *std::get<ListRef>(value.held);
   std::vector<Value> items;
@@ -149,13 +162,14 @@ void require_defined(const Value& value) {
 
 Value binary(std::string_view op, const Value& a, const Value& b, Budget& budget) {
   require_defined(a);
+  if (op == "%" && a.is_text()) return like(a, text(budget, percent_format(a.text(), b, budget, a.is_markup())));
   require_defined(b);
   const auto ia = as_integer(a), ib = as_integer(b);
   if (ia && ib) return integers(op, *ia, *ib);
   const auto na = as_number(a), nb = as_number(b);
   if (na && nb) return reals(op, *na, *nb);
-  if (op == "%" && a.is_text()) return text(budget, percent_format(a.text(), b, budget));
   if (op == "+" && a.is_text() && b.is_text()) {
+    if (a.is_markup() || b.is_markup()) return marked(text(budget, as_markup(a, budget) + as_markup(b, budget)));
     budget.bytes(a.text().size() + b.text().size());
     return text(budget, a.text() + b.text());
   }
@@ -203,17 +217,20 @@ Value slice(const Value& value, const Value& start, const Value& stop, const Val
     const std::u32string characters = to_utf32(value.text());
     std::string out;
     walk(steps_of(start, stop, step, characters.size()), [&](std::size_t at) { append_utf8(out, characters[at]); });
-    return text(budget, std::move(out));
+    return like(value, text(budget, std::move(out)));
   }
   const auto* held = value.get<ListRef>();
-  if (held == nullptr || (*held)->form > ListForm::range) throw Failure{"'" + type_name(value) + "' object is not subscriptable with a slice"};
+  if (held == nullptr || (*held)->form > ListForm::range)
+    throw Failure{"'" + type_name(value) + "' object is not subscriptable with a slice"};
   std::vector<Value> items;
   const auto steps = steps_of(start, stop, step, (*held)->items.size());
   walk(steps, [&](std::size_t at) { items.push_back((*held)->items[at]); });
   budget.step(items.size());
   if ((*held)->form == ListForm::range) {
-    const auto at = [&](Whole index) { return (*held)->start + index * (*held)->step; };
-    return range(budget, std::move(items), at(steps.start), at(steps.stop), (*held)->step * steps.step);
+    const auto wrapping = [](Whole value) { return static_cast<std::uint64_t>(value); };  // only absurd ranges leave 64 bits
+    const auto at = [&](Whole index) { return static_cast<Whole>(wrapping((*held)->start) + wrapping(index) * wrapping((*held)->step)); };
+    const auto step_of_steps = static_cast<Whole>(wrapping((*held)->step) * wrapping(steps.step));
+    return range(budget, std::move(items), at(steps.start), at(steps.stop), step_of_steps);
   }
   return list(budget, std::move(items), (*held)->form);
 }

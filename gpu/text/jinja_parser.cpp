@@ -1,5 +1,6 @@
 #include "gpu/text/jinja_parser.hpp"
 
+#include <algorithm>
 #include <initializer_list>
 
 #include "gpu/text/jinja_expressions.hpp"
@@ -138,11 +139,17 @@ class Parser : ExpressionParser {
 
   Block macro_body(MacroSyntax& macro, std::string_view end) {
     const bool outer_varargs = std::exchange(saw_varargs_, false), outer_kwargs = std::exchange(saw_kwargs_, false);
+    const bool outer_caller = std::exchange(saw_caller_, false);
     Block block = outside_loops([&] { return whole_body(end); });
     macro.takes_more_positional = saw_varargs_;
     macro.takes_more_named = saw_kwargs_;
-    saw_varargs_ = outer_varargs;
-    saw_kwargs_ = outer_kwargs;
+    const auto is_caller = [](const Parameter& each) { return each.name == "caller"; };
+    const bool names_it = std::any_of(macro.parameters.begin(), macro.parameters.end(), is_caller);
+    macro.looks_at_caller = saw_caller_ && !names_it;
+    // A macro in a macro: what the inner one looks at, the outer one takes as well.
+    saw_caller_ = saw_caller_ || outer_caller;
+    saw_varargs_ = saw_varargs_ || outer_varargs;
+    saw_kwargs_ = saw_kwargs_ || outer_kwargs;
     return block;
   }
 

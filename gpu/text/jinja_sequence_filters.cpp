@@ -58,7 +58,9 @@ bool keys_less(const std::vector<Value>& a, const std::vector<Value>& b, bool as
 // A merge sort of our own: std::stable_sort must not see a comparison that throws or contradicts itself.
 void sort_keyed(std::vector<Keyed>& items, bool reverse, bool as_lists, Budget& budget) {
   std::vector<Keyed> other(items.size());
-  const auto before = [&](const Keyed& a, const Keyed& b) { return reverse ? keys_less(b.keys, a.keys, as_lists, budget) : keys_less(a.keys, b.keys, as_lists, budget); };
+  const auto before = [&](const Keyed& a, const Keyed& b) {
+    return reverse ? keys_less(b.keys, a.keys, as_lists, budget) : keys_less(a.keys, b.keys, as_lists, budget);
+  };
   for (std::size_t width = 1; width < items.size(); width *= 2) {
     for (std::size_t begin = 0; begin < items.size(); begin += 2 * width) {
       const std::size_t middle = std::min(begin + width, items.size()), end = std::min(begin + 2 * width, items.size());
@@ -84,6 +86,9 @@ Value in_order(std::vector<Keyed> items, bool reverse, bool as_lists, Budget& bu
   return list(budget, std::move(sorted));
 }
 
+// Python's sorted() takes a number there, not whatever is true.
+bool reversed(const Bound& bound, std::size_t parameter) { return bound.has(parameter) && bound.whole(parameter, 0) != 0; }
+
 Value sort(Machine& machine, const Value& input, const Call& call) {
   const Bound bound("sort", call, {"reverse", "case_sensitive", "attribute"});
   Budget& budget = machine.budget();
@@ -100,7 +105,7 @@ Value sort(Machine& machine, const Value& input, const Call& call) {
     keyed.item = std::move(item);
     items.push_back(std::move(keyed));
   }
-  return in_order(std::move(items), bound.flag(0, false), true, budget);
+  return in_order(std::move(items), reversed(bound, 0), true, budget);
 }
 
 Value dict_sort(Machine& machine, const Value& input, const Call& call) {
@@ -114,21 +119,34 @@ Value dict_sort(Machine& machine, const Value& input, const Call& call) {
   std::vector<Keyed> items;
   for (const auto& [key, value] : (*dict)->entries)
     items.push_back({{folded(by == "key" ? key : value, bound.flag(0, false), budget)}, list(budget, {key, value}, ListForm::tuple)});
-  return in_order(std::move(items), bound.flag(2, false), false, budget);
+  return in_order(std::move(items), reversed(bound, 2), false, budget);
+}
+
+// These filters work only when their result is walked through, so what fails in one fails there.
+template <class Fill>
+Value lazily(Machine& machine, Fill fill) {
+  std::vector<Value> items;
+  std::optional<Failure> failure;
+  try {
+    fill(items);
+  } catch (const Failure& found) {
+    failure = found;
+  }
+  return generator(machine.budget(), std::move(items), std::move(failure));
 }
 
 Value unique(Machine& machine, const Value& input, const Call& call) {
   const Bound bound("unique", call, {"case_sensitive", "attribute"});
   Budget& budget = machine.budget();
   const Path path(bound.has(1) ? bound.value(1) : none(), Value{}, budget);
-  std::unordered_map<std::string, bool> known;
-  std::vector<Value> items;
-  for (auto& item : elements(input, budget)) {
-    const std::string key = hash_key(folded(path.of(machine, item), bound.flag(0, false), budget), budget);
-    budget.bytes(key.size() + 64);
-    if (known.emplace(key, true).second) items.push_back(std::move(item));
-  }
-  return generator(budget, std::move(items));
+  return lazily(machine, [&](std::vector<Value>& items) {
+    std::unordered_map<std::string, bool> known;
+    for (auto& item : elements(input, budget)) {
+      const std::string key = hash_key(folded(path.of(machine, item), bound.flag(0, false), budget), budget);
+      budget.bytes(key.size() + 64);
+      if (known.emplace(key, true).second) items.push_back(std::move(item));
+    }
+  });
 }
 
 template <bool largest>
@@ -186,6 +204,7 @@ Value first(Machine& machine, const Value& input, const Call& call) {
   if (const auto* held = input.get<ListRef>(); held != nullptr && !(*held)->items.empty()) return (*held)->items[0];
   if (const auto* made = input.get<GeneratorRef>()) {
     if ((*made)->next < (*made)->items.size()) return (*made)->items[(*made)->next++];
+    if ((*made)->failure) throw *(*made)->failure;
     return undefined("No first item, sequence was empty.");
   }
   if (input.is_text() && !input.text().empty()) return text(machine.budget(), std::string(between(input.text(), 0, 1)));
@@ -221,7 +240,7 @@ Value reverse(Machine& machine, const Value& input, const Call& call) {
   if (input.is_text()) {
     auto characters = to_utf32(input.text());
     std::reverse(characters.begin(), characters.end());
-    return text(machine.budget(), to_utf8(characters));
+    return like(input, text(machine.budget(), to_utf8(characters)));
   }
   if (!is_iterable(input)) throw Failure{"argument must be iterable"};
   auto items = elements(input, machine.budget());
@@ -230,40 +249,39 @@ Value reverse(Machine& machine, const Value& input, const Call& call) {
 }
 
 Value map(Machine& machine, const Value& input, const Call& call) {
-  std::vector<Value> results;
-  if (!is_true(input)) return generator(machine.budget(), {});
-  auto items = elements(input, machine.budget());
-  if (call.positional.empty()) {
-    const Bound bound("map", call, {"attribute", "default"});
-    if (!bound.has(0)) throw Failure{"map requires a filter argument"};
-    const Path path(bound.value(0), bound.has(1) ? bound.value(1) : Value{}, machine.budget());
-    for (auto& item : items) results.push_back(path.of(machine, std::move(item)));
-    return generator(machine.budget(), std::move(results));
-  }
-  if (!call.positional[0].is_text()) throw Failure{"map requires a filter's name"};
-  const Call rest{{call.positional.begin() + 1, call.positional.end()}, call.named};
-  for (const auto& item : items) results.push_back(machine.filter(call.positional[0].text(), item, rest));
-  return generator(machine.budget(), std::move(results));
+  return lazily(machine, [&](std::vector<Value>& results) {
+    if (!is_true(input)) return;
+    if (call.positional.empty()) {
+      const Bound bound("map", call, {"attribute", "default"});
+      if (!bound.has(0)) throw Failure{"map requires a filter argument"};
+      const Path path(bound.value(0), bound.has(1) ? bound.value(1) : Value{}, machine.budget());
+      for (auto& item : elements(input, machine.budget())) results.push_back(path.of(machine, std::move(item)));
+      return;
+    }
+    if (!call.positional[0].is_text()) throw Failure{"map requires a filter's name"};
+    const Call rest{{call.positional.begin() + 1, call.positional.end()}, call.named};
+    for (const auto& item : elements(input, machine.budget())) results.push_back(machine.filter(call.positional[0].text(), item, rest));
+  });
 }
 
 // select, reject, selectattr, rejectattr.
 template <bool keeps, bool by_attribute>
 Value choose(Machine& machine, const Value& input, const Call& call) {
-  if (!is_true(input)) return generator(machine.budget(), {});
-  const std::size_t offset = by_attribute ? 1 : 0;
-  if (call.positional.size() < offset) throw Failure{"Missing parameter for attribute name"};
-  const Path path(by_attribute ? call.positional[0] : none(), Value{}, machine.budget());
-  const bool tests = call.positional.size() > offset;
-  if (tests && !call.positional[offset].is_text()) throw Failure{"a test's name is no string"};
-  const auto more = call.positional.begin() + static_cast<std::ptrdiff_t>(std::min(offset + 1, call.positional.size()));
-  const Call rest{{more, call.positional.end()}, call.named};
-  std::vector<Value> chosen;
-  for (auto& item : elements(input, machine.budget())) {
-    const Value value = path.of(machine, item);
-    const bool holds = tests ? machine.test(call.positional[offset].text(), value, rest) : is_true(value);
-    if (holds == keeps) chosen.push_back(std::move(item));
-  }
-  return generator(machine.budget(), std::move(chosen));
+  return lazily(machine, [&](std::vector<Value>& chosen) {
+    if (!is_true(input)) return;
+    const std::size_t offset = by_attribute ? 1 : 0;
+    if (call.positional.size() < offset) throw Failure{"Missing parameter for attribute name"};
+    const Path path(by_attribute ? call.positional[0] : none(), Value{}, machine.budget());
+    const bool tests = call.positional.size() > offset;
+    if (tests && !call.positional[offset].is_text()) throw Failure{"a test's name is no string"};
+    const auto more = call.positional.begin() + static_cast<std::ptrdiff_t>(std::min(offset + 1, call.positional.size()));
+    const Call rest{{more, call.positional.end()}, call.named};
+    for (auto& item : elements(input, machine.budget())) {
+      const Value value = path.of(machine, item);
+      const bool holds = tests ? machine.test(call.positional[offset].text(), value, rest) : is_true(value);
+      if (holds == keeps) chosen.push_back(std::move(item));
+    }
+  });
 }
 
 Value group_by(Machine& machine, const Value& input, const Call& call) {
@@ -326,8 +344,8 @@ Value slice_into(Machine& machine, const Value& input, const Call& call) {
 
 }  // namespace
 
-const std::unordered_map<std::string_view, FilterFunction>& sequence_filters() {
-  static const std::unordered_map<std::string_view, FilterFunction> filters = {
+const Filters& sequence_filters() {
+  static const Filters filters = {
       {"sort", sort},
       {"dictsort", dict_sort},
       {"unique", unique},

@@ -77,6 +77,7 @@ struct MacroSyntax {
   std::size_t symbol = 0;
   std::vector<Parameter> parameters;
   bool takes_more_positional = false, takes_more_named = false;  // the body looks at varargs, kwargs
+  bool looks_at_caller = false;
 };
 
 struct Branch {

@@ -76,20 +76,6 @@ void append_lower(std::string& out, std::u32string_view text, std::size_t at) {
   }
 }
 
-bool is_printable(char32_t c) {
-  switch (utf8proc_category(point(c))) {
-    case UTF8PROC_CATEGORY_CC:
-    case UTF8PROC_CATEGORY_CF:
-    case UTF8PROC_CATEGORY_CS:
-    case UTF8PROC_CATEGORY_CO:
-    case UTF8PROC_CATEGORY_CN:
-    case UTF8PROC_CATEGORY_ZL:
-    case UTF8PROC_CATEGORY_ZP: return false;
-    case UTF8PROC_CATEGORY_ZS: return c == ' ';
-    default: return true;
-  }
-}
-
 std::vector<std::string> split_at_space(std::string_view text, std::int64_t splits_max) {
   std::vector<std::string> parts;
   text = strip(text, Ends::left);
@@ -317,6 +303,20 @@ std::string replaced(std::string_view text, std::string_view from, std::string_v
   return out;
 }
 
+bool is_printable(char32_t c) {
+  switch (utf8proc_category(point(c))) {
+    case UTF8PROC_CATEGORY_CC:
+    case UTF8PROC_CATEGORY_CF:
+    case UTF8PROC_CATEGORY_CS:
+    case UTF8PROC_CATEGORY_CO:
+    case UTF8PROC_CATEGORY_CN:
+    case UTF8PROC_CATEGORY_ZL:
+    case UTF8PROC_CATEGORY_ZP: return false;
+    case UTF8PROC_CATEGORY_ZS: return c == ' ';
+    default: return true;
+  }
+}
+
 std::string text_repr(std::string_view text) {
   const bool has_single = text.find('\'') != std::string_view::npos, has_double = text.find('"') != std::string_view::npos;
   const char quote = has_single && !has_double ? '"' : '\'';
@@ -390,6 +390,32 @@ bool is_upper(std::string_view text) {
 }
 bool is_lower(std::string_view text) {
   return all_cased_are(text, [](char32_t c) { return utf8proc_category(point(c)) == UTF8PROC_CATEGORY_LL; });
+}
+
+bool is_identifier(std::string_view text) {
+  const auto characters = to_utf32(text);
+  const auto starts = [](char32_t c) { return c == '_' || is_letter(c) || utf8proc_category(point(c)) == UTF8PROC_CATEGORY_NL; };
+  return !characters.empty() && starts(characters[0]) && std::all_of(characters.begin(), characters.end(), [&](char32_t c) {
+    const auto kind = utf8proc_category(point(c));
+    return starts(c) || kind == UTF8PROC_CATEGORY_MN || kind == UTF8PROC_CATEGORY_MC || kind == UTF8PROC_CATEGORY_ND || kind == UTF8PROC_CATEGORY_PC;
+  });
+}
+
+std::string with_expanded_tabs(std::string_view text, std::size_t tab_columns) {
+  std::string out;
+  std::size_t column = 0;
+  for (const char c : text) {
+    if (c == '\t') {
+      const std::size_t blanks = tab_columns == 0 ? 0 : tab_columns - column % tab_columns;
+      out.append(blanks, ' ');
+      column += blanks;
+      continue;
+    }
+    out += c;
+    if (c == '\n' || c == '\r') column = 0;
+    else if ((static_cast<unsigned char>(c) & 0xC0) != 0x80) ++column;
+  }
+  return out;
 }
 
 }  // namespace luthier::text::jinja

@@ -48,5 +48,8 @@ bool is_decimal(char32_t c);
 bool is_digit(char32_t c);  // decimals, and superscripts, circled ones …
 bool is_upper(std::string_view text);  // str.isupper(): a cased letter, and none in lower case
 bool is_lower(std::string_view text);
+bool is_printable(char32_t c);
+bool is_identifier(std::string_view text);
+std::string with_expanded_tabs(std::string_view text, std::size_t tab_columns);
 
 }  // namespace luthier::text::jinja

@@ -63,6 +63,35 @@ Value text(Budget& budget, std::string value) {
   return {std::make_shared<const std::string>(std::move(value))};
 }
 
+Value marked(const Value& value) {
+  if (value.is_text()) return {Markup{value.shared_text()}};
+  const auto* held = value.get<ListRef>();
+  if (held == nullptr) return value;
+  List copy = **held;
+  for (auto& item : copy.items) item = marked(item);
+  return {std::make_shared<const List>(std::move(copy))};
+}
+
+std::string html_escaped(std::string_view plain, Budget& budget) {
+  std::string out;
+  for (const char c : plain) {
+    switch (c) {
+      case '&': out += "&amp;"; break;
+      case '<': out += "&lt;"; break;
+      case '>': out += "&gt;"; break;
+      case '"': out += "&#34;"; break;
+      case '\'': out += "&#39;"; break;
+      default: out += c;
+    }
+  }
+  budget.bytes(out.size());
+  return out;
+}
+
+std::string as_markup(const Value& value, Budget& budget) {
+  return value.is_markup() ? value.text() : html_escaped(to_text(value, budget), budget);
+}
+
 Value list(Budget& budget, std::vector<Value> items, ListForm form) {
   budget.bytes(items.size() * sizeof(Value) + 64);
   const unsigned depth = depth_around(items);
@@ -81,10 +110,10 @@ Value group(Budget& budget, Value grouper, Value members) {
   return {std::make_shared<const List>(List{std::move(items), ListForm::tuple, depth, true})};
 }
 
-Value generator(Budget& budget, std::vector<Value> items) {
+Value generator(Budget& budget, std::vector<Value> items, std::optional<Failure> failure) {
   budget.bytes(items.size() * sizeof(Value) + 64);
   const unsigned depth = depth_around(items);
-  return {std::make_shared<Generator>(Generator{std::move(items), 0, depth})};
+  return {std::make_shared<Generator>(Generator{std::move(items), 0, depth, std::move(failure)})};
 }
 
 Value callable(std::string name, std::function<Value(Machine&, const Call&)> function, const Value& bound_to) {
@@ -182,11 +211,11 @@ bool equal(const Value& a, const Value& b, Budget& budget) {
   if (ia && ib) return *ia == *ib;
   const auto na = as_number(a), nb = as_number(b);
   if (na || nb) return na && nb && *na == *nb;
-  if (a.held.index() != b.held.index()) return false;
-  if (a.is_text()) {
+  if (a.is_text() && b.is_text()) {
     budget.step(a.text().size() / 64);
     return a.text() == b.text();
   }
+  if (a.held.index() != b.held.index()) return false;
   if (const auto* list = a.get<ListRef>()) {
     const auto& other = *std::get<ListRef>(b.held);
     return *list == std::get<ListRef>(b.held) || ((*list)->form == other.form && equal_items((*list)->items, other.items, budget));
@@ -231,10 +260,12 @@ bool contains(const Value& container, const Value& item, Budget& budget) {
   if (const auto* made = container.get<GeneratorRef>()) {
     while ((*made)->next < (*made)->items.size())
       if (equal((*made)->items[(*made)->next++], item, budget)) return true;
+    if ((*made)->failure) throw *(*made)->failure;
     return false;
   }
   const auto* items = container.get<ListRef>();
   if (items == nullptr) return false;
+  if ((*items)->form == ListForm::keys) (void)hash_key(item, budget);
   return std::any_of((*items)->items.begin(), (*items)->items.end(), [&](const Value& each) { return equal(each, item, budget); });
 }
 
@@ -251,6 +282,7 @@ std::vector<Value> elements(const Value& value, Budget& budget) {
   if (const auto* made = value.get<GeneratorRef>()) {
     items.assign((*made)->items.begin() + static_cast<std::ptrdiff_t>((*made)->next), (*made)->items.end());
     (*made)->next = (*made)->items.size();
+    if ((*made)->failure) throw *(*made)->failure;
   }
   if (value.is_text()) {
     const std::string& characters = value.text();
@@ -305,13 +337,13 @@ class Writer {
     if (const auto* flag = value.get<bool>()) return add(*flag ? "True" : "False");
     if (const auto* whole = value.get<std::int64_t>()) return add(std::to_string(*whole));
     if (const auto* real = value.get<double>()) return add(float_text(*real));
-    if (value.is_text()) return add(text_repr(value.text()));
+    if (value.is_text()) return add(value.is_markup() ? "Markup(" + text_repr(value.text()) + ")" : text_repr(value.text()));
     if (++depth_ > value_depth_max) throw Failure{"a value is nested too deep to be shown"};
     if (const auto* list = value.get<ListRef>()) write_list(**list);
     if (const auto* dict = value.get<DictRef>()) write_dict(**dict);
     if (const auto* space = value.get<Namespace*>()) write_namespace(**space);
     if (value.is<GeneratorRef>()) add("<generator object>");
-    if (const auto* bound = value.get<CallableRef>()) write_function((*bound)->name);
+    if (const auto* bound = value.get<CallableRef>()) write_function(**bound);
     if (value.is<Loop*>()) add("<LoopContext>");
     --depth_;
   }
@@ -322,10 +354,10 @@ class Writer {
     out_ += part;
   }
 
-  void write_function(const std::string& name) {
-    if (!name.starts_with("macro ")) return add("<function " + name + ">");
-    const auto macro = name.substr(6);
-    add(macro == "caller" ? "<Macro anonymous>" : "<Macro " + text_repr(macro) + ">");
+  void write_function(const Callable& function) {
+    if (!function.members) return add("<function " + function.name + ">");
+    const Value* name = function.members->find("name");
+    add(name == nullptr || !name->is_text() ? "<Macro anonymous>" : "<Macro " + text_repr(name->text()) + ">");
   }
 
   void write_list(const List& list) {
@@ -396,7 +428,7 @@ std::string type_name(const Value& value) {
   constexpr const char* lists[] = {"list", "tuple", "range", "dict_keys", "dict_values", "dict_items"};
   if (const auto* items = value.get<ListRef>()) return lists[static_cast<std::size_t>((*items)->form)];
   constexpr const char* names[] = {"Undefined", "NoneType", "bool",      "int",      "float",     "str",
-                                   "list",      "dict",     "generator", "function", "Namespace", "LoopContext"};
+                                   "list",      "dict",     "generator", "function", "Namespace", "LoopContext", "Markup"};
   return names[value.held.index()];
 }
 
@@ -415,7 +447,8 @@ std::string hash_key(const Value& key, Budget& budget) {
   }
   if (key.is_none()) return "n";
   if (key.is_undefined()) return "u";
-  if (const auto* items = key.get<ListRef>(); items != nullptr && (*items)->form != ListForm::list) {
+  const auto* items = key.get<ListRef>();
+  if (items != nullptr && ((*items)->form == ListForm::tuple || (*items)->form == ListForm::range)) {
     std::string whole = "t";
     for (const auto& item : (*items)->items) {
       const std::string part = hash_key(item, budget);
@@ -424,6 +457,11 @@ std::string hash_key(const Value& key, Budget& budget) {
     }
     return whole;
   }
+  const auto identity = [](const void* object) { return "@" + std::to_string(reinterpret_cast<std::uintptr_t>(object)); };
+  if (const auto* bound = key.get<CallableRef>()) return identity(bound->get());
+  if (const auto* space = key.get<Namespace*>()) return identity(*space);
+  if (const auto* loop = key.get<Loop*>()) return identity(*loop);
+  if (const auto* made = key.get<GeneratorRef>()) return identity(made->get());
   throw Failure{"unhashable type: '" + type_name(key) + "'"};
 }
 

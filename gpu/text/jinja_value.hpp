@@ -52,9 +52,13 @@ struct Undefined {
   Text message;  // why it is; null only in default-made values
 };
 struct None {};
+// Text that the filters `e` and `safe` have marked: what is added to it is escaped for HTML.
+struct Markup {
+  Text text;
+};
 
 struct Value {
-  std::variant<Undefined, None, bool, std::int64_t, double, Text, ListRef, DictRef, GeneratorRef, CallableRef, Namespace*, Loop*> held;
+  std::variant<Undefined, None, bool, std::int64_t, double, Text, ListRef, DictRef, GeneratorRef, CallableRef, Namespace*, Loop*, Markup> held;
 
   template <class T>
   bool is() const {
@@ -66,8 +70,10 @@ struct Value {
   }
   bool is_undefined() const { return is<Undefined>(); }
   bool is_none() const { return is<None>(); }
-  bool is_text() const { return is<Text>(); }
-  const std::string& text() const { return *std::get<Text>(held); }
+  bool is_text() const { return is<Text>() || is_markup(); }
+  bool is_markup() const { return is<Markup>(); }
+  const Text& shared_text() const { return is_markup() ? std::get<Markup>(held).text : std::get<Text>(held); }
+  const std::string& text() const { return *shared_text(); }
 };
 
 enum class ListForm { list, tuple, range, keys, values, items };  // the last three are a dictionary's views
@@ -93,6 +99,7 @@ struct Generator {
   std::vector<Value> items;
   std::size_t next = 0;
   unsigned depth = 1;
+  std::optional<Failure> failure = std::nullopt;  // comes behind the items: nobody may ever ask for so much
 };
 
 struct Namespace {
@@ -111,21 +118,29 @@ struct Callable {
   std::string name;
   std::function<Value(Machine&, const Call&)> function;
   unsigned depth = 1;
+  DictRef members = nullptr;  // of a macro: its name, its arguments
 };
 
 inline constexpr unsigned value_depth_max = 256;
 
 Value undefined(std::string message);
 Value text(Budget& budget, std::string value);
+inline Value like(const Value& source, Value result);  // the result as markup if the source is
+Value marked(const Value& text);  // as markup; what is no text stays as it is, and of a list each element is marked
+std::string html_escaped(std::string_view text, Budget& budget);
+// As it may stand in markup: escaped unless it is markup.
+std::string as_markup(const Value& value, Budget& budget);
 Value list(Budget& budget, std::vector<Value> items, ListForm form = ListForm::list);
 Value range(Budget& budget, std::vector<Value> items, std::int64_t start, std::int64_t stop, std::int64_t step);
 Value group(Budget& budget, Value grouper, Value members);
-Value generator(Budget& budget, std::vector<Value> items);
+Value generator(Budget& budget, std::vector<Value> items, std::optional<Failure> failure = std::nullopt);
 Value callable(std::string name, std::function<Value(Machine&, const Call&)> function, const Value& bound_to = {});
 inline Value none() { return {None{}}; }
 inline Value boolean(bool value) { return {value}; }
 inline Value integer(std::int64_t value) { return {value}; }
 inline Value number(double value) { return {value}; }
+
+inline Value like(const Value& source, Value result) { return source.is_markup() ? marked(result) : result; }
 
 class DictMaker {
  public:

@@ -1,0 +1,147 @@
+#!/usr/bin/env python3
+"""Chat templates: what transformers renders, `luthier tokenize --chat --render` renders, or both refuse.
+
+    templates_live.py LUTHIER [--count N] [--seed S] [--show N]      run from the repository's root
+
+Templates in the manner of each family with the conversations of tests/golden/make_template_goldens.py, then N random templates of
+template_grammar.py from the seed S on. Random ones may differ where Jinja folds constants before it runs (an error then becomes an
+undefined value), where Python shows an address, or where an integer needs more than 64 bits: those are counted, not failures.
+"""
+import argparse
+import collections
+import json
+import signal
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import jinja2.compiler
+import jinja2.nodes
+import jinja2.optimizer
+import jinja2.visitor
+import transformers.utils.chat_template_utils as chats
+from transformers import AutoTokenizer
+from transformers.utils import logging
+
+sys.path[:0] = [str(Path(__file__).parent), "tests/golden"]
+import make_template_goldens as families  # noqa: E402
+from template_grammar import VARIABLES, Grammar  # noqa: E402
+
+MODEL = "tests/golden/models/llama-tiny"
+HI = [{"role": "user", "content": "hi"}]
+SECONDS_MAX = 5  # of one template in Python: 10 ** (10 ** 9) has no bound there
+
+
+def ask(luthier, requests):
+    """What Luthier makes of each: a text, or {"error"}."""
+    lines = "".join(json.dumps(request) + "\n" for request in requests)
+    process = subprocess.run([luthier, "tokenize", "--model", MODEL, "--chat", "--render"], input=lines, capture_output=True, text=True)
+    assert process.returncode in (0, 1), process.stderr
+    answers = process.stdout.split("\n")[:-1]
+    assert len(answers) == len(requests), f"{len(answers)} answers to {len(requests)} requests: {process.stderr}"
+    return [json.loads(answer) for answer in answers]
+
+
+def judged(tokenizer, source, request):
+    """transformers' text, or None where it refuses or takes too long."""
+    def late(*_):
+        raise TimeoutError
+
+    signal.signal(signal.SIGALRM, late)
+    signal.alarm(SECONDS_MAX)
+    try:
+        return families.rendered(tokenizer, source, request)
+    finally:
+        signal.alarm(0)
+
+
+class WithoutFolding:
+    """Jinja evaluates nothing before the template runs."""
+
+    def __enter__(self):
+        self.kept = jinja2.compiler.CodeGenerator._output_child_to_const, jinja2.optimizer.Optimizer.generic_visit
+
+        def output(generator, node, frame, finalize):
+            if isinstance(node, jinja2.nodes.TemplateData):
+                return self.kept[0](generator, node, frame, finalize)
+            raise jinja2.nodes.Impossible
+
+        jinja2.compiler.CodeGenerator._output_child_to_const = output
+        jinja2.optimizer.Optimizer.generic_visit = lambda optimizer, node, *args, **kwargs: jinja2.visitor.NodeTransformer.generic_visit(optimizer, node, *args, **kwargs)
+        chats._compile_jinja_template.cache_clear()
+
+    def __exit__(self, *_):
+        jinja2.compiler.CodeGenerator._output_child_to_const, jinja2.optimizer.Optimizer.generic_visit = self.kept
+        chats._compile_jinja_template.cache_clear()
+
+
+def verdict(tokenizer, source, request, ours):
+    theirs = judged(tokenizer, source, request)
+    refused = isinstance(ours, dict)
+    if theirs is None and refused:
+        return "both refuse", theirs
+    if theirs == ours:
+        return "same", theirs
+    if theirs is not None and (" at 0x" in theirs.lower() or "<bound method" in theirs):
+        return "an address", theirs
+    if refused and "64 bits" in ours["error"]:
+        return "a large integer", theirs
+    with WithoutFolding():
+        unfolded = judged(tokenizer, source, request)
+    if unfolded == ours or (unfolded is None and refused):
+        return "folded", theirs
+    return "DIFFERENT", theirs
+
+
+def report(what, source, ours, theirs):
+    print(f"--- {what}\n{source!r}\n  ours:   {ours!r}\n  theirs: {theirs!r}"[:3000])
+
+
+def judge_families(luthier, tokenizer):
+    pairs = [(name, source, request) for name, source in families.sources().items() for request in families.CONVERSATIONS]
+    answers = ask(luthier, [{**request, "chat_template": source} for _, source, request in pairs])
+    counts, refusals = collections.Counter(), collections.Counter()
+    for (name, source, request), ours in zip(pairs, answers):
+        theirs = judged(tokenizer, source, request)
+        same = isinstance(ours, dict) if theirs is None else theirs == ours
+        counts["same" if same else "DIFFERENT"] += 1
+        refusals[name] += theirs is None
+        if not same:
+            report(name, json.dumps(request), ours, theirs)
+        if isinstance(ours, dict):
+            assert "\n" not in ours["error"] and len(ours["error"]) < 2000, f"no clear line: {ours['error']!r}"
+    assert max(refusals.values()) < len(families.CONVERSATIONS) * 0.8, f"a template refuses nearly everything: {refusals}"
+    print(f"{len(families.sources())} templates, {len(families.CONVERSATIONS)} conversations: {dict(counts)}; both refuse {sum(refusals.values())}")
+    return counts["DIFFERENT"]
+
+
+def judge_random(luthier, tokenizer, seed, count, show):
+    sources = [Grammar(at).template() for at in range(seed, seed + count)]
+    answers = ask(luthier, [{"messages": HI, "chat_template": source, **VARIABLES} for source in sources])
+    counts = collections.Counter()
+    for at, (source, ours) in enumerate(zip(sources, answers)):
+        kind, theirs = verdict(tokenizer, source, {"messages": HI, **VARIABLES}, ours)
+        counts[kind] += 1
+        if kind == "DIFFERENT" and counts[kind] <= show:
+            report(f"seed {seed + at}", source, ours, theirs)
+    assert counts["same"] > count / 3, f"most random templates are refused, so little was judged: {dict(counts)}"
+    print(f"random templates from seed {seed}: {dict(counts)}")
+    return counts["DIFFERENT"]
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("luthier")
+    parser.add_argument("--seed", type=int, default=1_000_000)
+    parser.add_argument("--count", type=int, default=6000)
+    parser.add_argument("--show", type=int, default=20)
+    options = parser.parse_args()
+    warnings.simplefilter("ignore")  # of templates that subscript numbers
+    logging.set_verbosity_error()
+    tokenizer = AutoTokenizer.from_pretrained(MODEL)
+    different = judge_families(options.luthier, tokenizer) + judge_random(options.luthier, tokenizer, options.seed, options.count, options.show)
+    sys.exit(1 if different else 0)
+
+
+main()
