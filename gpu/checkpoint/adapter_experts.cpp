@@ -8,7 +8,8 @@ namespace {
 // Calls copy(value of the stack, value of the expert) for all of one expert's values.
 template <class Copy>
 void for_each_value(const StackedAdapter& stack, const LoraModule& module, Copy copy) {
-  const auto r = static_cast<std::size_t>(module.r), experts = static_cast<std::size_t>(stack.experts), e = static_cast<std::size_t>(module.expert);
+  const auto r = static_cast<std::size_t>(module.r), experts = static_cast<std::size_t>(stack.experts);
+  const auto e = static_cast<std::size_t>(module.expert);
   const auto in = static_cast<std::size_t>(module.a.shape[1]), out = static_cast<std::size_t>(module.b.shape[0]);
   for (std::size_t i = 0; i < r * in; ++i) copy(stack.a[e * r * in + i], module.a.values[i]);
   for (std::size_t row = 0; row < out; ++row)

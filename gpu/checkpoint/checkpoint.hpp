@@ -13,6 +13,7 @@
 
 #include "events/base/result.hpp"
 #include "gpu/checkpoint/decoder.hpp"
+#include "gpu/checkpoint/safetensors.hpp"
 
 namespace luthier::checkpoint {
 
@@ -48,18 +49,19 @@ struct Model {
   Weights weights;
 };
 
-// `path` is a directory or a .gguf file, or a directory that holds one (see locate.hpp). Reads the description only: no weight is touched, but every tensor that the
-// decoder needs must be listed with its right shape, and the bytes that the header claims must be there.
+// `path` is a directory or a .gguf file, or a directory that holds one (see locate.hpp). Reads the description only: no weight is
+// touched, but every tensor that the decoder needs must be listed with its right shape, and the bytes that the header claims must
+// be there.
 Result<Decoder> read_decoder(const std::filesystem::path& path);
 
 // Reads and dequantises all weights to f32. GGUF's q_proj and k_proj rows are put back into Hugging Face's order.
 // `memory_limit_bytes` 0: what the machine has free; a model that does not fit is refused before any is read.
 Result<Model> load_model(const std::filesystem::path& path, std::size_t memory_limit_bytes = 0);
 
-// Writes config.json, generation_config.json and model.safetensors (f32; shards of at most `shard_bytes_max` with an
-// index when it is larger). The tokenizer's files are gpu/text's. Files are synced, so that a caller may publish them.
+// Writes config.json, generation_config.json and model.safetensors (shards of at most `shard_bytes_max` with an index when it
+// is larger). The tokenizer's files are gpu/text's. Files are synced, so that a caller may publish them.
 Result<void> save_model(const std::filesystem::path& directory, const Decoder& decoder, const Weights& weights,
-                        std::size_t shard_bytes_max = std::size_t{4} << 30);
+                        std::size_t shard_bytes_max = std::size_t{4} << 30, StoreAs as = StoreAs::f32);
 
 // What a person and the platform want to know of a checkpoint; see ../shared field names of the model spec.
 std::int64_t count_parameters(const Decoder& decoder);

@@ -24,7 +24,8 @@ std::uint64_t layer_parameters(const Decoder& decoder, const LayerShape& layer) 
   const auto d = as(decoder.hidden_size), heads = as(decoder.num_heads), keys = as(layer.num_kv_heads);
   std::uint64_t count = 0;
   if (layer.num_heads > 0) count += d + (keys < heads ? 2 * d * d + 2 * d * (keys * (d / heads)) : 4 * d * d);
-  if (layer.intermediate_size > 0) count += d + as(std::max<std::int64_t>(layer.num_experts, 1)) * (decoder.gated ? 3 : 2) * d * as(layer.intermediate_size);
+  const auto experts = as(std::max<std::int64_t>(layer.num_experts, 1));
+  if (layer.intermediate_size > 0) count += d + experts * (decoder.gated ? 3 : 2) * d * as(layer.intermediate_size);
   return count + d * as(layer.num_experts);  // the router
 }
 

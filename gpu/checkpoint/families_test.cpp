@@ -1,5 +1,6 @@
 // Every family, as transformers publishes it: tests/golden/make_family_goldens.py.
 #include <algorithm>
+#include <cmath>
 #include <set>
 
 #include "gpu/checkpoint/hub_config.hpp"
@@ -80,6 +81,27 @@ TEST_CASE("each family is written as it was read") {
     CHECK(after->decoder == before->decoder);
     for (const auto& [name, tensor] : before->weights.tensors()) CHECK(digest(*after->weights.find(name)) == digest(tensor));
     CHECK_FALSE(read_json(scratch->path() / "copy" / "config.json").contains("quantization_config"));
+  }
+}
+
+TEST_CASE("a model that is written as bfloat16 is read back rounded") {
+  const auto scratch = TemporaryDirectory::make();
+  REQUIRE(scratch);
+  const auto before = load_model(families / "gpt-oss");
+  REQUIRE(before);
+  const auto copy = scratch->path() / "copy";
+  REQUIRE(save_model(copy, before->decoder, before->weights, 20'000, StoreAs::bf16));
+  CHECK(fs::exists(copy / "model.safetensors.index.json"));
+  CHECK(read_json(copy / "config.json")["torch_dtype"] == "bfloat16");
+  const auto after = load_model(copy);
+  REQUIRE((after ? "" : after.error().message) == "");
+  CHECK(after->decoder.dtype == "bfloat16");
+  for (const auto& [name, tensor] : before->weights.tensors()) {
+    const auto& rounded = after->weights.find(name)->values;
+    int wrong = 0;
+    for (std::size_t i = 0; i < rounded.size(); ++i) wrong += !(std::abs(rounded[i] - tensor.values[i]) <= std::abs(tensor.values[i]) / 256);
+    INFO(name);
+    CHECK(wrong == 0);
   }
 }
 

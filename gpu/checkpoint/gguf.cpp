@@ -175,7 +175,8 @@ struct DirectoryEntry {
 std::uint64_t bytes_of(Cursor& cursor, std::uint32_t type, const std::vector<std::int64_t>& shape) {
   const auto* format = find_format(type);
   if (!format) {
-    cursor.fail("is stored as " + ggml_type_name(type) + ", which is not supported; F32, F16, BF16, Q4_0, Q4_1, Q5_0, Q8_0, Q4_K, Q5_K and Q6_K are");
+    cursor.fail("is stored as " + ggml_type_name(type) +
+                ", which is not supported; F32, F16, BF16, Q4_0, Q4_1, Q5_0, Q8_0, Q4_K, Q5_K and Q6_K are");
     return 0;
   }
   if (shape.back() % format->values_per_block != 0) {

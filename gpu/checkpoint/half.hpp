@@ -8,6 +8,13 @@ namespace luthier::checkpoint {
 
 inline float f32_of_bf16(std::uint16_t bits) { return std::bit_cast<float>(std::uint32_t{bits} << 16); }
 
+// To the nearest, ties to the even one, as every framework rounds; NaN stays NaN.
+inline std::uint16_t bf16_of_f32(float value) {
+  const auto bits = std::bit_cast<std::uint32_t>(value);
+  if ((bits & 0x7FFFFFFFu) > 0x7F800000u) return static_cast<std::uint16_t>(bits >> 16 | 0x40u);
+  return static_cast<std::uint16_t>((bits + 0x7FFFu + (bits >> 16 & 1)) >> 16);
+}
+
 // Exact for every value. A subnormal is built as a normal number less its hidden one, so that the result does not
 // depend on a thread's flush-to-zero mode.
 inline float f32_of_f16(std::uint16_t bits) {

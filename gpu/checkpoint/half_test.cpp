@@ -29,4 +29,18 @@ TEST_CASE("bf16 is the upper half of f32") {
   CHECK(f32_of_bf16(0x0001) == std::numeric_limits<float>::denorm_min() * 65536);
 }
 
+TEST_CASE("a float is rounded to the nearest bfloat16, ties to the even one") {
+  CHECK(bf16_of_f32(1.0f) == 0x3F80);
+  CHECK(bf16_of_f32(std::bit_cast<float>(0x3F808000u)) == 0x3F80);  // half way: down to the even one
+  CHECK(bf16_of_f32(std::bit_cast<float>(0x3F818000u)) == 0x3F82);  // half way: up to the even one
+  CHECK(bf16_of_f32(std::bit_cast<float>(0x3F808001u)) == 0x3F81);
+  CHECK(bf16_of_f32(std::bit_cast<float>(0x7F7FFFFFu)) == 0x7F80);  // beyond the largest: infinity
+  CHECK(bf16_of_f32(std::bit_cast<float>(0xFF800000u)) == 0xFF80);
+  CHECK((bf16_of_f32(std::bit_cast<float>(0x7F800001u)) & 0x7FFF) > 0x7F80);
+  for (std::uint32_t bits = 0; bits < 0x10000; ++bits) {
+    const auto half = static_cast<std::uint16_t>(bits);
+    if ((half & 0x7FFF) <= 0x7F80) CHECK(bf16_of_f32(f32_of_bf16(half)) == half);
+  }
+}
+
 }  // namespace luthier::checkpoint

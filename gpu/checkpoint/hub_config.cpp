@@ -129,7 +129,7 @@ nlohmann::ordered_json ids(const std::vector<std::int64_t>& values) {
 }
 
 // Of a decoder without a config.json of its own.
-nlohmann::ordered_json llama_config(const Decoder& d) {
+nlohmann::ordered_json llama_config(const Decoder& d, const std::string& dtype) {
   nlohmann::ordered_json config = {
       {"architectures", {d.architecture}},
       {"model_type", d.family},
@@ -153,7 +153,7 @@ nlohmann::ordered_json llama_config(const Decoder& d) {
       {"bos_token_id", id_or_null(d.bos_token_id)},
       {"eos_token_id", ids(d.eos_token_ids)},
       {"pad_token_id", id_or_null(d.pad_token_id)},
-      {"torch_dtype", "float32"},
+      {"torch_dtype", dtype},
   };
   write_hub_rope(d.rope, config);
   return config;
@@ -161,12 +161,12 @@ nlohmann::ordered_json llama_config(const Decoder& d) {
 
 }  // namespace
 
-nlohmann::ordered_json hub_config(const Decoder& d) {
-  if (d.published.text.empty()) return llama_config(d);
+nlohmann::ordered_json hub_config(const Decoder& d, const std::string& dtype) {
+  if (d.published.text.empty()) return llama_config(d, dtype);
   auto config = nlohmann::json::parse(d.published.text);  // ours: it was read, and written by us
   config.erase("quantization_config");
   config.erase("dtype");
-  config["torch_dtype"] = "float32";
+  config["torch_dtype"] = dtype;
   add_old_spelling(d, config);
   return config;
 }

@@ -13,8 +13,8 @@ Result<Decoder> parse_hub_config(const nlohmann::json& config, const std::string
 // generation_config.json has the last word on the tokens that begin and end a text.
 Result<void> apply_generation_config(const nlohmann::json& config, const std::string& name, Decoder& decoder);
 
-// What transformers 4 and 5 both read; weights are said to be f32.
-nlohmann::ordered_json hub_config(const Decoder& decoder);
+// What transformers 4 and 5 both read. `dtype`: what the weights beside it are stored as.
+nlohmann::ordered_json hub_config(const Decoder& decoder, const std::string& dtype = "float32");
 nlohmann::ordered_json hub_generation_config(const Decoder& decoder);
 
 }  // namespace luthier::checkpoint

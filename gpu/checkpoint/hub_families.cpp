@@ -11,7 +11,8 @@ namespace {
 const std::vector<HubFamily>& families() {
   static const std::vector<HubFamily> all{
       {.model_type = "llama", .architectures = {"LlamaForCausalLM", "LlamaModel"}, .read = read_llama, .bos = 1, .eos = 2},
-      {.model_type = "nemotron-nas", .architectures = {"DeciLMForCausalLM"}, .read = read_nemotron_nas, .bos = 1, .eos = 2, .sizes_differ = true},
+      {.model_type = "nemotron-nas", .architectures = {"DeciLMForCausalLM"}, .read = read_nemotron_nas, .bos = 1, .eos = 2,
+       .sizes_differ = true},
       {.model_type = "llama_bidirec", .architectures = {"LlamaBidirectionalModel"}, .read = read_llama_bidirectional, .bos = 1, .eos = 2},
       {.model_type = "mistral", .architectures = {"MistralForCausalLM", "MistralModel"}, .read = read_mistral, .kv_heads = 8,
        .max_position_embeddings = 131072, .bos = 1, .eos = 2},
@@ -103,7 +104,8 @@ void refuse_architecture(Members& config, const HubFamily& family, const std::st
   std::string known;
   for (const auto each : family.architectures)
     if (!each.empty()) known += (known.empty() ? "" : ", ") + std::string(each);
-  config.refuse("architectures", printable(architecture) + " is not supported; of " + std::string(family.model_type) + " there are " + known);
+  config.refuse("architectures",
+                printable(architecture) + " is not supported; of " + std::string(family.model_type) + " there are " + known);
 }
 
 }  // namespace

@@ -52,8 +52,9 @@ void read_roberta(Members& config, Decoder& decoder);
 
 // sliding_window: 0 where it is null, `otherwise` where it is left out.
 std::int64_t read_window(Members& config, std::int64_t otherwise);
-// Gives layers that slide this window: those that layer_types says, or without it those for which `slides` is true.
-void slide_layers(Members& config, Decoder& decoder, std::int64_t window, bool (*slides)(const Decoder&, std::int64_t layer, std::int64_t number),
-                  std::int64_t number = 0);
+// Gives layers that slide this window: those that layer_types says, or without it those for which `slides` is true, which is
+// asked with `number`.
+using Slides = bool(const Decoder&, std::int64_t layer, std::int64_t number);
+void slide_layers(Members& config, Decoder& decoder, std::int64_t window, Slides* slides, std::int64_t number = 0);
 
 }  // namespace luthier::checkpoint

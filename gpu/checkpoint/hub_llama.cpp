@@ -78,7 +78,8 @@ void read_smollm3(Members& config, Decoder& d) {
   if (!config.has("no_rope_layers"))
     for (std::int64_t i = 0; i < d.num_layers; ++i) rotated.push_back((i + 1) % interval != 0);
   if (rotated.size() != d.layers.size())
-    return config.refuse("no_rope_layers", "has " + std::to_string(rotated.size()) + " entries for " + std::to_string(d.num_layers) + " layers");
+    return config.refuse("no_rope_layers",
+                         "has " + std::to_string(rotated.size()) + " entries for " + std::to_string(d.num_layers) + " layers");
   for (std::size_t i = 0; i < rotated.size(); ++i)
     if (rotated[i] == 0) d.layers[i].positions = Positions::none;
   slide_layers(config, d, config.boolean("use_sliding_window", false) ? read_window(config, 0) : 0, is_without_positions);

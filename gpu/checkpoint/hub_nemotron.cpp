@@ -35,7 +35,8 @@ void read_feed_forward(Members& part, Decoder& d, LayerShape& layer) {
   const auto width = static_cast<std::int64_t>(2 * mult * static_cast<double>(d.hidden_size) / 3);
   layer.intermediate_size = (width + 255) / 256 * 256;
   if (layer.intermediate_size < 1 || layer.intermediate_size > intermediate_size_max)
-    part.refuse("ffn_mult", "gives a width of " + std::to_string(layer.intermediate_size) + ", which is not between 1 and " + std::to_string(intermediate_size_max));
+    part.refuse("ffn_mult", "gives a width of " + std::to_string(layer.intermediate_size) + ", which is not between 1 and " +
+                                std::to_string(intermediate_size_max));
 }
 
 }  // namespace
@@ -59,7 +60,8 @@ void read_nemotron_nas(Members& config, Decoder& d) {
     d.num_kv_heads = std::max(d.num_kv_heads, d.layers[i].num_kv_heads);
     d.intermediate_size = std::max(d.intermediate_size, d.layers[i].intermediate_size);
   }
-  if (d.num_kv_heads == 0 || d.intermediate_size == 0) config.refuse("block_configs", "has no layer with attention, or none with a feed-forward part");
+  if (d.num_kv_heads == 0 || d.intermediate_size == 0)
+    config.refuse("block_configs", "has no layer with attention, or none with a feed-forward part");
 }
 
 void read_llama_bidirectional(Members& config, Decoder& d) {

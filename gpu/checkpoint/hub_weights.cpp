@@ -33,7 +33,8 @@ Error refused(const std::filesystem::path& file, const std::string& name, const 
 Result<void> check_bytes(const HubDirectory::Found& found, const std::string& name, const std::vector<std::int64_t>& shape) {
   if (!found.tensor) return refused(found.file, name, "is missing");
   if (found.tensor->dtype != Dtype::u8) return refused(found.file, name, "does not hold bytes");
-  if (found.tensor->shape != shape) return refused(found.file, name, "has shape " + shape_text(found.tensor->shape) + ", not " + shape_text(shape));
+  if (found.tensor->shape != shape)
+    return refused(found.file, name, "has shape " + shape_text(found.tensor->shape) + ", not " + shape_text(shape));
   return {};
 }
 

@@ -12,7 +12,7 @@ std::int64_t read_window(Members& config, std::int64_t otherwise) {
   return config.integer(key, 1, position_max);
 }
 
-void slide_layers(Members& config, Decoder& d, std::int64_t window, bool (*slides)(const Decoder&, std::int64_t, std::int64_t), std::int64_t number) {
+void slide_layers(Members& config, Decoder& d, std::int64_t window, Slides* slides, std::int64_t number) {
   const auto types = config.texts("layer_types");
   if (!types.empty() && types.size() != d.layers.size())
     return config.refuse("layer_types", "has " + std::to_string(types.size()) + " entries for " + std::to_string(d.num_layers) + " layers");

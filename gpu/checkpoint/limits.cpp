@@ -11,11 +11,13 @@ std::optional<Misfit> find_layer_misfit(const Decoder& d) {
   std::int64_t tensors = 0;
   for (const auto& layer : d.layers) {
     if (layer.num_experts > 0 && d.experts.per_token > layer.num_experts)
-      return Misfit{"num_experts_per_tok", std::to_string(d.experts.per_token) + " is more than the " + std::to_string(layer.num_experts) + " experts"};
+      return Misfit{"num_experts_per_tok",
+                    std::to_string(d.experts.per_token) + " is more than the " + std::to_string(layer.num_experts) + " experts"};
     // In numbers that cannot overflow: each factor is in its bounds.
-    const double values = static_cast<double>(std::max<std::int64_t>(layer.num_experts, 1)) * static_cast<double>(layer.intermediate_size) *
-                          static_cast<double>(d.hidden_size);
-    if (values > static_cast<double>(layer_values_max)) return Misfit{"intermediate_size", "gives one layer more weights than any model has"};
+    const auto experts = static_cast<double>(std::max<std::int64_t>(layer.num_experts, 1));
+    const double values = experts * static_cast<double>(layer.intermediate_size) * static_cast<double>(d.hidden_size);
+    if (values > static_cast<double>(layer_values_max))
+      return Misfit{"intermediate_size", "gives one layer more weights than any model has"};
     tensors += tensors_of_layer + (d.experts.stacked ? 0 : layer.num_experts * tensors_of_expert);
     if (tensors > tensors_max)
       return Misfit{"num_hidden_layers", "and the number of experts give more than " + std::to_string(tensors_max) + " tensors"};

@@ -120,20 +120,24 @@ Result<void> check_numbers(const LoraConfig& config) {
 std::optional<std::int64_t> layer_index(std::string_view name) {
   std::optional<std::int64_t> index;
   for_each_suffix(name, [&](std::string_view suffix) {
-    if (!index && !suffix.empty() && suffix[0] >= '0' && suffix[0] <= '9') index = std::stoll(std::string(suffix.substr(0, suffix.find('.'))));
+    const bool is_number = !suffix.empty() && suffix[0] >= '0' && suffix[0] <= '9';
+    if (is_number && !index) index = std::stoll(std::string(suffix.substr(0, suffix.find('.'))));
   });
   return index;
 }
 
+// "b.c" of "a.b.c": that many parts of a name, or all.
+std::string end_of(const std::string& name, int parts) {
+  auto start = name.rfind('.');
+  while (--parts > 0 && start != std::string::npos) start = name.rfind('.', start - 1);
+  return start == std::string::npos ? name : name.substr(start + 1);
+}
+
 // "q_proj, k_proj and v_proj": how this model's layers end.
-std::string known_names(const std::vector<std::string>& names, std::size_t parts) {
+std::string known_names(const std::vector<std::string>& names, int parts) {
   std::vector<std::string> ends;
-  for (const auto& name : names) {
-    auto start = name.size();
-    for (std::size_t part = 0; part < parts && start != std::string::npos; ++part) start = start == 0 ? std::string::npos : name.rfind('.', start - 1);
-    const auto end = start == std::string::npos ? name : name.substr(start + 1);
-    if (std::find(ends.begin(), ends.end(), end) == ends.end()) ends.push_back(end);
-  }
+  for (const auto& name : names)
+    if (const auto end = end_of(name, parts); std::find(ends.begin(), ends.end(), end) == ends.end()) ends.push_back(end);
   std::string text;
   for (std::size_t i = 0; i < ends.size(); ++i) text += (i == 0 ? "" : i + 1 == ends.size() ? " and " : ", ") + ends[i];
   return text;
@@ -257,7 +261,8 @@ Result<void> add_layers(const Decoder& decoder, const Strengths& strengths, Sele
   return {};
 }
 
-Result<void> add_parameters(const Decoder& decoder, const Strengths& strengths, Selection& selection, std::vector<SelectedLayer>& selected) {
+Result<void> add_parameters(const Decoder& decoder, const Strengths& strengths, Selection& selection,
+                            std::vector<SelectedLayer>& selected) {
   for (auto& router : routers(decoder)) {
     const auto name = router.name + ".weight";
     if (const auto is_selected = selection.selects_parameter(name); !is_selected || !*is_selected) continue;
@@ -287,7 +292,8 @@ Result<void> check_used(const LoraConfig& config, const Decoder& decoder, const 
                      "target_modules");
   for (const auto& target : config.target_parameters)
     if (!selection.used_parameters.contains(target))
-      return invalid("target_parameters: " + printable(target) + " is none of this model; " + known_parameters(decoder), "target_parameters");
+      return invalid("target_parameters: " + printable(target) + " is none of this model; " + known_parameters(decoder),
+                     "target_parameters");
   return {};
 }
 

@@ -29,7 +29,8 @@ Result<Mxfp4Shapes> mxfp4_shapes(const std::vector<std::int64_t>& parameter) {
 
 void widen_mxfp4(std::span<const std::byte> blocks, std::span<const std::byte> scales, const std::vector<std::int64_t>& parameter,
                  std::span<float> out) {
-  const auto experts = static_cast<std::size_t>(parameter[0]), in = static_cast<std::size_t>(parameter[1]), rows = static_cast<std::size_t>(parameter[2]);
+  const auto experts = static_cast<std::size_t>(parameter[0]), in = static_cast<std::size_t>(parameter[1]);
+  const auto rows = static_cast<std::size_t>(parameter[2]);
   const auto groups = in / block_values;
   assert(scales.size() == experts * rows * groups && blocks.size() == scales.size() * block_bytes && out.size() == experts * in * rows);
   std::array<float, 256> powers;

@@ -44,8 +44,10 @@ struct TensorToWrite {
   std::vector<std::int64_t> shape;
   std::span<const float> values;
 };
-// f32, names in order; written to a temporary name, synced, renamed.
+enum class StoreAs { f32, bf16 };
+constexpr std::size_t bytes_per_value(StoreAs as) { return as == StoreAs::bf16 ? 2 : 4; }
+// Names in order; written to a temporary name, synced, renamed.
 Result<void> write_safetensors(const std::filesystem::path& path, const std::map<std::string, TensorToWrite>& tensors,
-                               const std::map<std::string, std::string>& metadata = {});
+                               const std::map<std::string, std::string>& metadata = {}, StoreAs as = StoreAs::f32);
 
 }  // namespace luthier::checkpoint
