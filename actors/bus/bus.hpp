@@ -58,11 +58,12 @@ class Bus {
 
   // Blocks up to a time-out. Creates the stream when it is missing.
   virtual Result<EventCopy> event_copy() = 0;
-  // Stores the event of `position` as sequence `position`, only if the stream's last sequence is position - 1. Does not
-  // block; `done` is called once, from a thread of the bus, also when the server is gone (unavailable) or the stream is
-  // at another sequence (conflict). In order of the calls. A conflict may be an event of our own that arrived after we had
-  // given it up: only another hash in event_copy() tells of a second writer.
-  virtual void publish_event(std::int64_t position, Message message, std::function<void(Result<void>)> done) = 0;
+  // Stores the events of the positions from `first` on under these sequences, each only if the stream's last sequence is the one
+  // before it: so the last of them is stored when all are, and only it is confirmed. Does not block; `done` is called once, from a
+  // thread of the bus, also when the server is gone (unavailable) or the stream is at another sequence (conflict); some of
+  // them may be stored then. In order of the calls. A conflict may be an event of our own that arrived after we had given it
+  // up: only another hash in event_copy() tells of a second writer.
+  virtual void publish_events(std::int64_t first, std::vector<Message> messages, std::function<void(Result<void>)> done) = 0;
 
   virtual bool connected() const = 0;
 };

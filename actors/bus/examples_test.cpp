@@ -68,7 +68,7 @@ class SmallControlPlane {
       const auto name = command["name"].get<std::string>();
       const json event{{"specversion", "1.0"}, {"id", std::to_string(++position_)}, {"type", "luthier." + type + ".v1"},
                        {"time", "2026-11-23T20:15:04.123456Z"}, {"position", position_}, {"version", position_}, {"data", json::object()}};
-      bus_->publish_event(position_, {event_subject("default", "job", name, type), "", {}, event.dump()}, [](Result<void>) {});
+      bus_->publish_events(position_, {{event_subject("default", "job", name, type), "", {}, event.dump()}}, [](Result<void>) {});
     }
   }
 

@@ -65,7 +65,7 @@ struct NatsBus::Parts {
   const NatsOptions options;
   EventWindow window;
   Outbox outbox;
-  const std::string answers_prefix;  // of the inbox where the answers to publish_event come
+  const std::string answers_prefix;  // of the inbox where the answers to publish_events come
   std::shared_ptr<NatsConnection> connection;
   std::unique_ptr<Subscription> answers;
 
@@ -129,7 +129,7 @@ bool NatsBus::closed() const { return parts_->connection->closed(); }
 // ---------------------------------------------------------------------------------------------------------- writing
 
 void NatsBus::publish(Message message) {
-  parts_->outbox.put({Outbox::Entry::Kind::message, std::move(message), 0, {}});
+  parts_->outbox.put({Outbox::Entry::Kind::message, std::move(message), 0, false, {}});
 }
 
 void NatsBus::acknowledge(std::uint64_t token) {
@@ -140,18 +140,23 @@ void NatsBus::acknowledge(std::uint64_t token) {
   }
   if (!intake) return;
   if (auto subject = intake->take(token))
-    parts_->outbox.put({Outbox::Entry::Kind::acknowledgement, acknowledgement_to(std::move(*subject)), 0, {}});
+    parts_->outbox.put({Outbox::Entry::Kind::acknowledgement, acknowledgement_to(std::move(*subject)), 0, false, {}});
 }
 
-void NatsBus::publish_event(std::int64_t position, Message message, std::function<void(Result<void>)> done) {
+void NatsBus::publish_events(std::int64_t first, std::vector<Message> messages, std::function<void(Result<void>)> done) {
   const auto deadline = std::chrono::steady_clock::now() + parts_->options.event_wait;
-  const auto id = parts_->window.add(position, deadline, std::move(done));
+  const auto last = first + static_cast<std::int64_t>(messages.size()) - 1;
+  const auto id = parts_->window.add(last, deadline, std::move(done));
   if (!id) return;
-  message.headers.emplace_back("Nats-Expected-Stream", events_stream);
-  // By hand: the library leaves the header out when the number is 0, and then an event 1 would go into any stream.
-  message.headers.emplace_back("Nats-Expected-Last-Sequence", std::to_string(position - 1));
-  if (!parts_->outbox.put({Outbox::Entry::Kind::event, std::move(message), *id, {}}))
-    parts_->window.resolve(*id, Error{ErrorCode::limit, "too much waits to be sent to NATS", {}});
+  std::vector<Outbox::Entry> entries;
+  for (auto position = first; auto& message : messages) {
+    message.headers.emplace_back("Nats-Expected-Stream", events_stream);
+    // By hand: the library leaves the header out when the number is 0, and then an event 1 would go into any stream.
+    message.headers.emplace_back("Nats-Expected-Last-Sequence", std::to_string(position - 1));
+    entries.push_back({Outbox::Entry::Kind::event, std::move(message), *id, position == last, {}});
+    ++position;
+  }
+  if (!parts_->outbox.put(entries)) parts_->window.resolve(*id, Error{ErrorCode::limit, "too much waits to be sent to NATS", {}});
 }
 
 void NatsBus::Parts::write_loop() {
@@ -176,7 +181,7 @@ void NatsBus::Parts::write_event(Outbox::Entry& entry) {
     if (!subscribed) return window.resolve(entry.event_id, subscribed.error());
     answers = std::move(*subscribed);
   }
-  entry.message.reply = answers_prefix + std::to_string(entry.event_id);
+  if (entry.is_last) entry.message.reply = answers_prefix + std::to_string(entry.event_id);
   if (auto sent = send(entry.message); !sent) window.resolve(entry.event_id, sent.error());
 }
 

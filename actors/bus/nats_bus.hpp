@@ -2,7 +2,7 @@
 // made again.
 //
 // Nothing here waits for the server except where a comment says so: a thread of its own writes, another gives the
-// answers of publish_event, a third looks after the streams.
+// answers of publish_events, a third looks after the streams.
 #pragma once
 
 #include <chrono>
@@ -49,7 +49,7 @@ class NatsBus final : public Bus {
   Result<std::unique_ptr<Subscription>> consume_commands(std::size_t credit, std::function<void(Delivery)> handler) override;
   void acknowledge(std::uint64_t token) override;
   Result<EventCopy> event_copy() override;
-  void publish_event(std::int64_t position, Message message, std::function<void(Result<void>)> done) override;
+  void publish_events(std::int64_t first, std::vector<Message> messages, std::function<void(Result<void>)> done) override;
   bool connected() const override;
 
   // The connection has ended for good (refused credentials): only a new bus helps.

@@ -27,7 +27,7 @@ Message event(int position) {
 
 Result<void> store_event(Bus& bus, int position, Message message) {
   std::promise<Result<void>> answered;
-  bus.publish_event(position, std::move(message), [&](Result<void> answer) { answered.set_value(std::move(answer)); });
+  bus.publish_events(position, {std::move(message)}, [&](Result<void> answer) { answered.set_value(std::move(answer)); });
   return answered.get_future().get();
 }
 
@@ -248,7 +248,7 @@ TEST_CASE("the sequence of the event stream is the position in the log") {
 
   Heard<int> answered;
   for (int position = 1; position <= 500; ++position)
-    control->publish_event(position, event(position), [&, position](Result<void> answer) {
+    control->publish_events(position, {event(position)}, [&, position](Result<void> answer) {
       if (answer) answered.add(position);
     });
   REQUIRE(eventually([&] { return answered.size() == 500; }));
@@ -258,6 +258,34 @@ TEST_CASE("the sequence of the event stream is the position in the log") {
   CHECK(copy.last_hash == "hash 500");
   REQUIRE(eventually([&] { return heard.size() == 500; }));
   CHECK(heard.all().back() == "event 500");
+}
+
+TEST_CASE("events that are published together are stored one by one and confirmed together") {
+  const auto binary = GENERATE(from_range(servers()));
+  const TemporaryDirectory directory;
+  const auto server = start_server(binary, directory.path());
+  const auto control = must(NatsBus::connect(as_server(*server)));
+  must(control->event_copy());
+  Heard<int> stored, refused;
+  const auto publish = [&](int first, int count) {
+    std::vector<Message> messages;
+    for (int position = first; position < first + count; ++position) messages.push_back(event(position));
+    control->publish_events(first, std::move(messages), [&, first](Result<void> answer) {
+      if (!answer) CHECK(answer.error().code == ErrorCode::conflict);
+      (answer ? stored : refused).add(first);
+    });
+  };
+  publish(1, 60);
+  publish(61, 1);
+  publish(62, 39);
+  publish(102, 20);  // 101 is missing: none of them follows
+  publish(101, 5);
+  REQUIRE(eventually([&] { return stored.size() == 4 && refused.size() == 1; }));
+  CHECK(stored.all() == std::vector<int>{1, 61, 62, 101});
+  CHECK(refused.all() == std::vector<int>{102});
+  const auto copy = must(control->event_copy());
+  CHECK(copy.last_sequence == 105);
+  CHECK(copy.last_hash == "hash 105");
 }
 
 TEST_CASE("a second writer of the event stream gets a conflict") {
@@ -320,7 +348,7 @@ TEST_CASE("every event is answered exactly once although the server dies") {
   Heard<int> answered;
   std::atomic<int> stored = 0;
   for (int position = 1; position <= 3000; ++position) {
-    control->publish_event(position, event(position), [&, position](Result<void> answer) {
+    control->publish_events(position, {event(position)}, [&, position](Result<void> answer) {
       answered.add(position);
       if (answer) ++stored;
     });
@@ -343,7 +371,7 @@ TEST_CASE("an event that is on its way when the bus ends is answered") {
     const auto control = must(NatsBus::connect(as_server(*server)));
     must(control->event_copy());
     for (int position = 1; position <= 50; ++position)
-      control->publish_event(position, event(position), [&, position](Result<void>) { answered.add(position); });
+      control->publish_events(position, {event(position)}, [&, position](Result<void>) { answered.add(position); });
   }
   CHECK(answered.size() == 50);
 }

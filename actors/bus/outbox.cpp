@@ -8,16 +8,18 @@ std::size_t Outbox::bytes_of(const Entry& entry) {
   return bytes;
 }
 
-bool Outbox::put(Entry entry) {
+bool Outbox::put(std::span<Entry> entries) {
   const std::lock_guard lock(mutex_);
-  const auto bytes = bytes_of(entry);
-  if (closed_ || entries_.size() >= entries_max_ || bytes_ + bytes > bytes_max_) {
-    ++dropped_;
-    return false;
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    const auto bytes = bytes_of(entries[i]);
+    if (closed_ || entries_.size() >= entries_max_ || bytes_ + bytes > bytes_max_) {
+      dropped_ += entries.size() - i;
+      return false;
+    }
+    bytes_ += bytes;
+    entries_.push_back(std::move(entries[i]));
+    if (i == 0) changed_.notify_one();
   }
-  bytes_ += bytes;
-  entries_.push_back(std::move(entry));
-  changed_.notify_one();
   return true;
 }
 

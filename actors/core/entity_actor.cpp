@@ -66,35 +66,31 @@ class Decider {
       : self_(self), log_(log), world_(std::move(follower.world)), log_actor_(std::move(log_actor)),
         checker_(std::move(checker)), settings_(settings) {}
 
-  caf::typed_response_promise<Outcome> submit(const RequestPtr& request) {
-    auto promise = self_->make_response_promise<Outcome>();
+  void submit(const RequestPtr& request, Answer answer) {
     auto digest = events::request_digest(*request);
     if (const auto found = in_flight_.find(request->key); found != in_flight_.end()) {
-      if (found->second.digest != digest) promise.deliver(Outcome{nullptr, repeated_with_other_content(request->key)});
-      else found->second.promises.push_back(promise);
-      return promise;
+      if (found->second.digest != digest) return answer(Outcome{nullptr, repeated_with_other_content(request->key)});
+      found->second.answers.push_back(std::move(answer));
+      return;
     }
-    if (in_flight_.size() >= settings_.requests_in_flight_max) {
-      promise.deliver(Outcome{nullptr, Error{ErrorCode::unavailable, "too many commands are in flight; try again", ""}});
-      return promise;
-    }
+    if (in_flight_.size() >= settings_.requests_in_flight_max)
+      return answer(Outcome{nullptr, Error{ErrorCode::unavailable, "too many commands are in flight; try again", ""}});
     auto receipt = log_->find_receipt(request->key);
-    if (!receipt) {
-      promise.deliver(Outcome{nullptr, receipt.error()});
-    } else if (*receipt) {
-      if ((*receipt)->command_digest != digest) promise.deliver(Outcome{nullptr, repeated_with_other_content(request->key)});
-      else promise.deliver(Outcome{std::make_shared<const log::Receipt>(std::move(**receipt)), {}});
-    } else {
-      in_flight_[request->key] = {std::move(digest), {promise}};
-      check_or_decide(request);
+    if (!receipt) return answer(Outcome{nullptr, receipt.error()});
+    if (*receipt) {
+      if ((*receipt)->command_digest != digest) return answer(Outcome{nullptr, repeated_with_other_content(request->key)});
+      return answer(Outcome{std::make_shared<const log::Receipt>(std::move(**receipt)), {}});
     }
-    return promise;
+    auto& entry = in_flight_[request->key];
+    entry.digest = std::move(digest);
+    entry.answers.push_back(std::move(answer));
+    check_or_decide(request);
   }
 
  private:
   struct InFlight {
     std::string digest;
-    std::vector<caf::typed_response_promise<Outcome>> promises;
+    std::vector<Answer> answers;
   };
 
   void check_or_decide(const RequestPtr& request) {
@@ -148,7 +144,7 @@ class Decider {
   void finish(const CommandKey& key, Outcome outcome) {
     auto entry = in_flight_.extract(key);
     if (entry.empty()) return;
-    for (auto& promise : entry.mapped().promises) promise.deliver(outcome);
+    for (const auto& answer : entry.mapped().answers) answer(outcome);
   }
 
   caf::event_based_actor* self_;
@@ -164,7 +160,14 @@ class Decider {
 caf::behavior entity_actor(caf::event_based_actor* self, const log::EventLog* log, Follower follower,
                            caf::actor log_actor, caf::actor checker, Settings settings) {
   auto decider = std::make_shared<Decider>(self, log, std::move(follower), std::move(log_actor), std::move(checker), settings);
-  return {[=](const Submit& submit) { return decider->submit(submit.request); }};
+  return {
+      [=](const Submit& submit) {
+        auto promise = self->make_response_promise<Outcome>();
+        decider->submit(submit.request, [promise](const Outcome& outcome) mutable { promise.deliver(outcome); });
+        return promise;
+      },
+      [=](const Ask& ask) { decider->submit(ask.request, ask.answer); },
+  };
 }
 
 }  // namespace luthier::core

@@ -51,11 +51,17 @@ class Writer {
       if (!missed) return quit(missed.error());
       self_->send(follow.follower, Committed{*missed});
     }
-    followers_.push_back(follow.follower);
+    (follow.at_once ? prompt_ : patient_).push_back(follow.follower);
   }
 
   void forget(const caf::down_msg& down) {
-    std::erase_if(followers_, [&](const caf::actor& each) { return each.address() == down.source; });
+    for (auto* followers : {&prompt_, &patient_})
+      std::erase_if(*followers, [&](const caf::actor& each) { return each.address() == down.source; });
+  }
+
+  void tick() {
+    is_resting_ = false;
+    tell_patient();
   }
 
  private:
@@ -65,7 +71,18 @@ class Writer {
     auto commit = read(told_ + 1, head);
     if (!commit) return quit(commit.error());
     told_ = head;
-    for (const auto& follower : followers_) self_->send(follower, Committed{*commit});
+    for (const auto& follower : prompt_) self_->send(follower, Committed{*commit});
+    untold_.push_back(std::move(*commit));
+    tell_patient();
+  }
+
+  void tell_patient() {
+    if (is_resting_ || untold_.empty()) return;
+    for (const auto& follower : patient_)
+      for (const auto& commit : untold_) self_->send(follower, Committed{commit});
+    untold_.clear();
+    is_resting_ = true;
+    self_->delayed_send(self_, settings_.tell_interval, Tick{});
   }
 
   Result<std::shared_ptr<const Commit>> read(Position from, Position to) const {
@@ -92,9 +109,11 @@ class Writer {
   log::EventLog* log_;
   const Clock* clock_;
   Settings settings_;
-  Position told_;  // what the followers have heard of
+  Position told_;  // what the prompt followers have heard of
   std::vector<Waiting> waiting_;
-  std::vector<caf::actor> followers_;
+  std::vector<caf::actor> prompt_, patient_;
+  std::vector<std::shared_ptr<const Commit>> untold_;  // what the patient ones have not heard of
+  bool is_resting_ = false;  // they were told less than an interval ago
 };
 
 }  // namespace
@@ -105,6 +124,7 @@ caf::behavior log_actor(caf::event_based_actor* self, log::EventLog* log, const 
   return {
       [=](const AppendRequest& request) { return writer->enqueue(request); },
       [=](const Flush&) { writer->flush(); },
+      [=](const Tick&) { writer->tick(); },
       [=](const Follow& follow) { writer->follow(follow); },
   };
 }

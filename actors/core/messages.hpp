@@ -4,6 +4,7 @@
 
 #include <caf/actor.hpp>
 #include <caf/allowed_unsafe_message_type.hpp>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -22,6 +23,13 @@ struct Submit {
 struct Outcome {
   std::shared_ptr<const log::Receipt> receipt;  // accepted, or refused for good: it is on disk
   std::optional<Error> error;                   // otherwise: nothing was decided, and trying again may help
+};
+using Answer = std::function<void(const Outcome&)>;
+// The same from a thread that is no actor. `answer` is called once, from the entity actor's thread, and must not block; it is destroyed
+// uncalled when the actor has ended.
+struct Ask {
+  std::shared_ptr<const events::Request> request;
+  Answer answer;
 };
 
 // For the log actor; answered with an Appended when it is on disk.
@@ -45,6 +53,7 @@ struct Committed {
 struct Follow {
   caf::actor follower;
   Position applied = 0;
+  bool at_once = false;  // somebody waits for it: it hears of each commit by itself, the others of several at a time
 };
 
 struct CheckRequest {
@@ -69,9 +78,9 @@ struct Queried {
 struct BeatReceived {
   std::shared_ptr<const worker::Beat> beat;
 };
-struct EventStored {  // the bus's answer to publish_event
+struct EventsStored {  // the bus's answer to publish_events
   std::int64_t generation = 0;
-  Position position = 0;
+  std::size_t count = 0;
   std::optional<Error> error;
 };
 
@@ -87,6 +96,7 @@ struct Shutdown {};  // stop what you do, then quit
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(luthier::core::Submit)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(luthier::core::Outcome)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(luthier::core::Ask)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(luthier::core::AppendRequest)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(luthier::core::Appended)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(luthier::core::Committed)
@@ -97,7 +107,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(luthier::core::Requested)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(luthier::core::Delivered)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(luthier::core::Queried)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(luthier::core::BeatReceived)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(luthier::core::EventStored)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(luthier::core::EventsStored)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(luthier::core::Applied)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(luthier::core::Flush)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(luthier::core::Tick)

@@ -1,5 +1,6 @@
 #include "actors/core/planner_actor.hpp"
 
+#include <algorithm>
 #include <caf/all.hpp>
 
 #include "actors/core/follow.hpp"
@@ -35,7 +36,8 @@ class Planner {
 
   void make_plan() {
     awake_ = false;
-    if (undecided_ > 0) return;  // the last answer wakes us again
+    if (undecided_ > 0) return;                   // the last answer wakes us again
+    if (follower_.applied < decided_at_) return;  // so does the commit: until we have heard of it, we would do the same again
     const View view{follower_.world, follower_.applied, fleet_, self_->clock().now(), settings_};
     for (auto& request : plan_(view, backoff_)) submit(std::move(request));
   }
@@ -53,12 +55,14 @@ class Planner {
   void submit(events::Request request) {
     ++undecided_;
     self_->request(entity_, caf::infinite, Submit{std::make_shared<const events::Request>(std::move(request))})
-        .then([this](const Outcome& outcome) { answered(outcome.receipt && !outcome.receipt->events.empty()); },
-              [this](const caf::error&) { answered(false); });
+        .then([this](const Outcome& outcome) { answered(outcome.receipt.get()); }, [this](const caf::error&) { answered(nullptr); });
   }
 
-  void answered(bool has_changed) {
-    has_changed_ |= has_changed;
+  void answered(const log::Receipt* receipt) {
+    if (receipt && !receipt->events.empty()) {
+      has_changed_ = true;
+      decided_at_ = std::max(decided_at_, receipt->position);
+    }
     if (--undecided_ == 0 && std::exchange(has_changed_, false)) wake();
   }
 
@@ -72,6 +76,7 @@ class Planner {
   Backoff backoff_;
   std::unique_ptr<bus::Subscription> beats_;
   std::size_t undecided_ = 0;
+  Position decided_at_ = 0;  // the last event that an answer has told of
   bool has_changed_ = false;
   bool awake_ = false;
 };

@@ -14,7 +14,7 @@ caf::behavior projector_actor(caf::event_based_actor* self, projections::Project
     quit_with(self, caught_up.error());
     return {};
   }
-  self->send(log_actor, Follow{caf::actor_cast<caf::actor>(self), projections->position()});
+  self->send(log_actor, Follow{caf::actor_cast<caf::actor>(self), projections->position(), true});
   return {[=](const Committed& committed) {
     const auto& commit = *committed.commit;
     // Whatever of it is known already was folded by the catch-up.

@@ -33,24 +33,25 @@ class Publisher {
   }
 
   void publish() {
-    if (!aligned_) return;
-    const auto room = settings_.publish_window_max - in_flight_;
-    const auto waiting = log_->head().position - next_ + 1;
-    const auto count = std::min<std::int64_t>(static_cast<std::int64_t>(room), waiting);
-    if (count <= 0) return;
-    const auto records = log_->read(next_, static_cast<std::size_t>(count));
-    if (!records) {
-      warn_("the publisher cannot read the log: " + records.error().message);
-      return again();
+    while (aligned_ && next_ <= log_->head().position && in_flight_ < settings_.publish_window_max) {
+      const auto count = std::min(settings_.publish_batch_max, settings_.publish_window_max - in_flight_);
+      const auto records = log_->read(next_, count);
+      if (!records) {
+        warn_("the publisher cannot read the log: " + records.error().message);
+        return again();
+      }
+      send(*records);
     }
-    for (const auto& record : *records) send(record);
   }
 
-  void stored(const EventStored& stored) {
+  // What has been committed meanwhile waits for the next commit that we are told of, unless the window has kept it back: so several go
+  // together.
+  void stored(const EventsStored& stored) {
     if (stored.generation != generation_) return;
-    --in_flight_;
+    const bool was_full = in_flight_ >= settings_.publish_window_max;
+    in_flight_ -= stored.count;
     if (stored.error) return again();
-    publish();
+    if (was_full) publish();
   }
 
  private:
@@ -68,18 +69,17 @@ class Publisher {
     return {};
   }
 
-  void send(const log::Record& record) {
-    const auto subject = bus::event_subject(record.workspace, record.stream.entity, record.name, record.type);
-    const auto me = caf::actor_cast<caf::actor>(self_);
-    const auto position = record.position;
-    const auto generation = generation_;
-    ++in_flight_;
-    next_ = position + 1;
-    bus_->publish_event(position, {subject, "", {{"Luthier-Hash", record.hash}}, projections::to_cloud_event(record)},
-                        [me, position, generation](Result<void> result) {
-                          caf::anon_send(me, EventStored{generation, position,
-                                                         result ? std::nullopt : std::optional<Error>(result.error())});
-                        });
+  void send(const std::vector<log::Record>& records) {
+    std::vector<bus::Message> messages;
+    for (const auto& record : records)
+      messages.push_back({bus::event_subject(record.workspace, record.stream.entity, record.name, record.type), "",
+                          {{"Luthier-Hash", record.hash}}, projections::to_cloud_event(record)});
+    in_flight_ += records.size();
+    next_ = records.back().position + 1;
+    bus_->publish_events(records.front().position, std::move(messages),
+                         [me = caf::actor_cast<caf::actor>(self_), count = records.size(), generation = generation_](Result<void> result) {
+                           caf::anon_send(me, EventsStored{generation, count, result ? std::nullopt : std::optional<Error>(result.error())});
+                         });
   }
 
   // Once per failure, however many of the window fail with it.
@@ -110,7 +110,7 @@ caf::behavior publisher_actor(caf::event_based_actor* self, bus::Bus* bus, const
   self->send(self, Tick{});
   return {
       [=](const Committed&) { publisher->publish(); },  // a hint: what is published is read from the log
-      [=](const EventStored& stored) { publisher->stored(stored); },
+      [=](const EventsStored& stored) { publisher->stored(stored); },
       [=](const Tick&) { publisher->look(); },
   };
 }

@@ -26,7 +26,7 @@ struct FixedClock final : Clock {
 class StreamBus final : public bus::Bus {
  public:
   std::vector<bus::Message> stream;
-  int refuse = 0;      // so many of the next publishes fail
+  int refuse = 0;      // so many of the next events fail
   bool lose_answers = false;  // they are stored, and their confirmation never comes as such
 
   void publish(bus::Message) override {}
@@ -36,15 +36,16 @@ class StreamBus final : public bus::Bus {
   Result<bus::EventCopy> event_copy() override {
     return bus::EventCopy{static_cast<std::int64_t>(stream.size()), stream.empty() ? "" : *stream.back().header("Luthier-Hash")};
   }
-  void publish_event(std::int64_t position, bus::Message message, std::function<void(Result<void>)> done) override {
-    if (refuse > 0) {
-      --refuse;
-      return done(Error{ErrorCode::unavailable, "no server", ""});
+  void publish_events(std::int64_t first, std::vector<bus::Message> messages, std::function<void(Result<void>)> done) override {
+    Result<void> answer;
+    for (auto position = first; auto& message : messages) {
+      if (refuse > 0) --refuse, answer = Error{ErrorCode::unavailable, "no server", ""};
+      else if (position != static_cast<std::int64_t>(stream.size()) + 1) answer = Error{ErrorCode::conflict, "wrong sequence", ""};
+      else stream.push_back(std::move(message));
+      ++position;
     }
-    if (position != static_cast<std::int64_t>(stream.size()) + 1) return done(Error{ErrorCode::conflict, "wrong sequence", ""});
-    stream.push_back(std::move(message));
-    if (lose_answers) done(Error{ErrorCode::unavailable, "no answer", ""});
-    else done({});
+    if (lose_answers) answer = Error{ErrorCode::unavailable, "no answer", ""};
+    done(answer);
   }
   bool connected() const override { return true; }
 };
@@ -74,6 +75,7 @@ class Publishing {
       caf::anon_send(log_actor_, AppendRequest{std::make_shared<const log::Append>(append)});
     }
     scheduler.run();
+    pass(Settings{}.tell_interval);
   }
   void pass(std::chrono::milliseconds time) {
     scheduler.advance_time(time);

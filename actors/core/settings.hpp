@@ -15,8 +15,10 @@ struct Settings {
   std::size_t deliveries_in_flight_max = 1024; // credit of the durable intake
   std::size_t append_batch_max = 1024;         // commands that share one sync
   std::size_t publish_window_max = 256;        // events on their way to the bus
+  std::size_t publish_batch_max = 64;          // of which so many are confirmed together
   std::size_t queries_in_flight_max = 1024;    // more are refused with `limit`
   std::chrono::milliseconds query_wait_max{5000};
+  std::chrono::milliseconds tell_interval{5};       // who plans or publishes is woken by commits at most this often
   std::chrono::milliseconds plan_interval{500};     // level-triggered: look again even when nothing was heard
   std::chrono::milliseconds lease{15000};           // what a worker gets with each answered beat
   std::chrono::milliseconds lease_grace{5000};      // how much longer we wait than the worker does

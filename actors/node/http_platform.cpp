@@ -3,6 +3,11 @@
 #include <openssl/rand.h>
 
 #include <caf/all.hpp>
+#include <chrono>
+#include <condition_variable>
+#include <optional>
+#include <utility>
+#include <vector>
 
 #include "actors/core/messages.hpp"
 
@@ -14,38 +19,86 @@ using namespace std::chrono_literals;
 constexpr auto receipt_wait_max = 120s;  // a check may read a large checkpoint
 constexpr auto projection_wait_max = 10s;
 
+Error no_answer() {
+  return {ErrorCode::unavailable, "the command was not answered; ask whether it took effect before sending it again", ""};
+}
+
 }  // namespace
 
+struct HttpPlatform::Waiting {
+  std::condition_variable told;
+  std::optional<core::Outcome> outcome;
+  bool is_over = false;  // nothing more will come: it was refused, or its rows are there
+};
+
+// What the entity actor calls; whatever way it goes away, its request is answered.
+class HttpPlatform::Answering {
+ public:
+  Answering(HttpPlatform& platform, std::shared_ptr<Waiting> waiting) : platform_(platform), waiting_(std::move(waiting)) {}
+  ~Answering() { answer({nullptr, no_answer()}); }
+  Answering(const Answering&) = delete;
+  Answering& operator=(const Answering&) = delete;
+
+  void answer(const core::Outcome& outcome) {
+    if (auto waiting = std::exchange(waiting_, nullptr)) platform_.answered(std::move(waiting), outcome);
+  }
+
+ private:
+  HttpPlatform& platform_;
+  std::shared_ptr<Waiting> waiting_;
+};
+
 Result<api::Done> HttpPlatform::submit(events::Request request) {
-  const Error no_answer{ErrorCode::unavailable, "the command was not answered; ask whether it took effect before sending it again", ""};
-  caf::scoped_actor self(system_);
-  core::Outcome outcome;
-  auto asked = self->request(entity_, caf::infinite, core::Submit{std::make_shared<const events::Request>(std::move(request))});
-  // A time-out of the request itself would wake the thread of CAF's clock each time.
-  if (!self->await_data(std::chrono::high_resolution_clock::now() + receipt_wait_max)) return no_answer;
-  asked.receive([&](const core::Outcome& answered) { outcome = answered; }, [&](const caf::error&) { outcome.error = no_answer; });
+  const auto waiting = std::make_shared<Waiting>();
+  caf::anon_send(entity_, core::Ask{std::make_shared<const events::Request>(std::move(request)),
+                                    [answering = std::make_shared<Answering>(*this, waiting)](const core::Outcome& outcome) { answering->answer(outcome); }});
+  const auto outcome = wait(*waiting);
   if (outcome.error) return *outcome.error;
   const auto& receipt = *outcome.receipt;
   if (receipt.refusal) return *receipt.refusal;
-  if (!wait_for(receipt.position))
-    return Error{ErrorCode::unavailable, "the command took effect at position " + std::to_string(receipt.position) + ", which cannot be read yet", ""};
   return api::Done{receipt.position, receipt.version, receipt.events};
 }
 
-bool HttpPlatform::wait_for(Position position) {
-  if (models_.position() >= position) return true;
-  std::condition_variable told;
+// The thread is woken once, when all has been done.
+core::Outcome HttpPlatform::wait(Waiting& waiting) {
   std::unique_lock lock(mutex_);
-  const auto place = waiting_.emplace(position, &told);
-  const bool is_there = told.wait_for(lock, projection_wait_max, [&] { return models_.position() >= position; });
-  waiting_.erase(place);
-  return is_there;
+  const auto begun = std::chrono::steady_clock::now();
+  for (bool had_receipt = false; !waiting.told.wait_for(lock, projection_wait_max, [&] { return waiting.is_over; });
+       had_receipt = waiting.outcome.has_value()) {
+    if (had_receipt)
+      return {nullptr, Error{ErrorCode::unavailable, "the command took effect at position " + std::to_string(waiting.outcome->receipt->position) +
+                                                         ", which cannot be read yet", ""}};
+    if (!waiting.outcome && std::chrono::steady_clock::now() - begun >= receipt_wait_max) return {nullptr, no_answer()};
+  }
+  return *waiting.outcome;
+}
+
+void HttpPlatform::answered(std::shared_ptr<Waiting> waiting, const core::Outcome& outcome) {
+  {
+    const std::lock_guard lock(mutex_);
+    waiting->outcome = outcome;
+    const bool has_rows = outcome.receipt && !outcome.receipt->refusal;
+    if (has_rows && models_.position() < outcome.receipt->position) {
+      waiting_.emplace(outcome.receipt->position, std::move(waiting));
+      return;
+    }
+    waiting->is_over = true;
+  }
+  waiting->told.notify_one();
 }
 
 void HttpPlatform::projected() {
-  const std::lock_guard lock(mutex_);  // so that nobody misses it between looking and waiting
-  const auto position = models_.position();
-  for (auto waiting = waiting_.begin(); waiting != waiting_.end() && waiting->first <= position; ++waiting) waiting->second->notify_one();
+  std::vector<std::shared_ptr<Waiting>> over;
+  {
+    const std::lock_guard lock(mutex_);  // so that nobody misses it between looking and waiting
+    const auto end = waiting_.upper_bound(models_.position());
+    for (auto each = waiting_.begin(); each != end; ++each) {
+      each->second->is_over = true;
+      over.push_back(std::move(each->second));
+    }
+    waiting_.erase(waiting_.begin(), end);
+  }
+  for (const auto& waiting : over) waiting->told.notify_one();
 }
 
 std::string HttpPlatform::random_bytes(std::size_t count) {

@@ -3,20 +3,23 @@
 #pragma once
 
 #include <caf/actor.hpp>
-#include <condition_variable>
 #include <map>
+#include <memory>
 #include <mutex>
 
 #include "actors/api/platform.hpp"
 #include "events/base/clock.hpp"
+
+namespace luthier::core {
+struct Outcome;
+}
 
 namespace luthier::node {
 
 class HttpPlatform final : public api::Platform {
  public:
   // All outlive it; connections end before the actor system does.
-  HttpPlatform(caf::actor_system& system, const projections::ReadModels& models, const Clock& clock)
-      : system_(system), models_(models), clock_(clock) {}
+  HttpPlatform(const projections::ReadModels& models, const Clock& clock) : models_(models), clock_(clock) {}
   void connect(caf::actor entity) { entity_ = std::move(entity); }  // before the first request
 
   Result<api::Done> submit(events::Request request) override;
@@ -28,14 +31,16 @@ class HttpPlatform final : public api::Platform {
   void projected();
 
  private:
-  bool wait_for(Position position);
+  struct Waiting;
+  class Answering;
+  core::Outcome wait(Waiting& waiting);
+  void answered(std::shared_ptr<Waiting> waiting, const core::Outcome& outcome);
 
-  caf::actor_system& system_;
   caf::actor entity_;
   const projections::ReadModels& models_;
   const Clock& clock_;
   std::mutex mutex_;
-  std::multimap<Position, std::condition_variable*> waiting_;  // each wakes when its own position is there, and not before
+  std::multimap<Position, std::shared_ptr<Waiting>> waiting_;  // receipted: each wakes when its own position is there, and not before
 };
 
 }  // namespace luthier::node

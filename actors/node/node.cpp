@@ -235,7 +235,7 @@ Result<void> Node::Parts::connect_bus(const config::Config& config) {
 
 Result<void> Node::Parts::start_plane(const config::Config& config) {
   actors = std::make_unique<caf::actor_system>(actor_config);
-  platform = std::make_unique<HttpPlatform>(*actors, *projections, clock);
+  platform = std::make_unique<HttpPlatform>(*projections, clock);
   documents = std::make_unique<api::Documents>(*projections);
   links = std::make_unique<FilesetLinks>(*blobs, *projections, layout.filesets(), write_log);
   api_settings = api_settings_of(config, layout);

@@ -27,7 +27,7 @@ class QuietBus final : public bus::Bus {
   }
   void acknowledge(std::uint64_t) override {}
   Result<bus::EventCopy> event_copy() override { return bus::EventCopy{}; }
-  void publish_event(std::int64_t, bus::Message, std::function<void(Result<void>)> done) override { done({}); }
+  void publish_events(std::int64_t, std::vector<bus::Message>, std::function<void(Result<void>)> done) override { done({}); }
   bool connected() const override { return true; }
 
  private:

@@ -29,7 +29,7 @@ class TestBus final : public bus::Bus {
   }
   void acknowledge(std::uint64_t) override {}
   Result<bus::EventCopy> event_copy() override { return Error{ErrorCode::unavailable, "not here", ""}; }
-  void publish_event(std::int64_t, bus::Message, std::function<void(Result<void>)>) override {}
+  void publish_events(std::int64_t, std::vector<bus::Message>, std::function<void(Result<void>)>) override {}
   bool connected() const override { return true; }
 
   std::vector<Beat> beats() const {

@@ -107,18 +107,22 @@ Result<bus::EventCopy> SimBus::event_copy() {
   return copy;
 }
 
-void SimBus::publish_event(std::int64_t position, bus::Message message, std::function<void(Result<void>)> done) {
-  if (!is_up_ || agenda_.happens(faults_.lose))
-    return agenda_.in(some_delay(), [done] { done(Error{ErrorCode::unavailable, "no answer", ""}); });
-  if (position != static_cast<std::int64_t>(events_.size()) + 1)
-    return agenda_.in(some_delay(), [done] { done(Error{ErrorCode::conflict, "wrong last sequence", ""}); });
-  events_.push_back(message);
-  const bool answer_is_lost = agenda_.happens(faults_.lose);
-  agenda_.in(some_delay(), [done, answer_is_lost] {
-    if (answer_is_lost) done(Error{ErrorCode::unavailable, "no answer", ""});
-    else done({});
-  });
-  publish(std::move(message));
+// Each of them may be lost on its way; those behind it do not follow then, nor does the one that is confirmed.
+void SimBus::publish_events(std::int64_t first, std::vector<bus::Message> messages, std::function<void(Result<void>)> done) {
+  Result<void> answer;
+  for (auto position = first; auto& message : messages) {
+    if (!is_up_ || agenda_.happens(faults_.lose)) {
+      answer = Error{ErrorCode::unavailable, "no answer", ""};
+    } else if (position != static_cast<std::int64_t>(events_.size()) + 1) {
+      answer = Error{ErrorCode::conflict, "wrong last sequence", ""};
+    } else {
+      events_.push_back(message);
+      publish(std::move(message));
+    }
+    ++position;
+  }
+  if (agenda_.happens(faults_.lose)) answer = Error{ErrorCode::unavailable, "no answer", ""};
+  agenda_.in(some_delay(), [done = std::move(done), answer = std::move(answer)] { done(answer); });
 }
 
 void SimBus::stop() { is_up_ = false; }

@@ -31,7 +31,7 @@ class SimBus final : public bus::Bus {
                                                              std::function<void(bus::Delivery)> handler) override;
   void acknowledge(std::uint64_t token) override;
   Result<bus::EventCopy> event_copy() override;
-  void publish_event(std::int64_t position, bus::Message message, std::function<void(Result<void>)> done) override;
+  void publish_events(std::int64_t first, std::vector<bus::Message> messages, std::function<void(Result<void>)> done) override;
   bool connected() const override { return is_up_; }
 
   // A client's durable publish: stored at once, acknowledged by the return; false: the server is down.

@@ -33,8 +33,8 @@ class Connection final : public bus::Bus {
     if (!is_alive) return gone;
     return bus_.event_copy();
   }
-  void publish_event(std::int64_t position, bus::Message message, std::function<void(Result<void>)> done) override {
-    if (is_alive) bus_.publish_event(position, std::move(message), std::move(done));
+  void publish_events(std::int64_t first, std::vector<bus::Message> messages, std::function<void(Result<void>)> done) override {
+    if (is_alive) bus_.publish_events(first, std::move(messages), std::move(done));
   }
   bool connected() const override { return is_alive && bus_.connected(); }
 
