@@ -447,3 +447,76 @@ TEST_CASE("a run leaves a model card whose every line but the measured ones is t
   CHECK(picture.starts_with("<svg "));
   CHECK(picture.size() < 20'000);
 }
+
+TEST_CASE("preference optimisation follows torch's, of an adapter against its base and of all weights against what they were") {
+  for (const auto& [name, model] : {std::pair<std::string, std::string>{"lora", "tied"}, {"full", "biased"}}) {
+    TemporaryDirectory directory;
+    const auto golden = read_json(goldens / ("dpo." + name + ".json"));
+    auto request = request_for(model, golden["config"], directory / "out");
+    request.data = goldens / "dpo.rows.jsonl";
+    if (name == "lora") request.adapter = goldens / "lora-all";
+    INFO(name);
+    take(train::train(request, {}));
+    check_curve(read_lines(request.out / "metrics.jsonl"), golden["curve"]);
+    check_close(read_tensors(request.out / (name == "lora" ? "adapter_model.safetensors" : "model.safetensors")),
+                read_tensors(goldens / ("dpo." + name + ".safetensors")), 1e-3);
+
+    auto stopped = request;
+    stopped.out = directory / "stopped";
+    stopped.checkpoint_directory = directory / "checkpoints";
+    take(train::train(stopped, stop_before(5)));
+    CHECK(take(train::train(stopped, {})).resumed_from_step == 5);
+    CHECK(output_of(stopped) == output_of(request));
+  }
+}
+
+TEST_CASE("a pair that the student tells apart as the reference does has the loss of a coin, also in validation") {
+  TemporaryDirectory directory;
+  json config = read_json(goldens / "dpo.lora.json")["config"];
+  config["max_steps"] = 1;
+  config["learning_rate"] = 0;
+  auto request = request_for("tied", config, directory / "out");
+  request.data = request.validation = goldens / "dpo.rows.jsonl";
+  const auto result = take(train::train(request, {}));
+  CHECK(result.first_loss == Approx(std::log(2.0)));
+  CHECK(*result.validation_loss == Approx(std::log(2.0)));
+}
+
+TEST_CASE("distillation follows torch's, and with nothing of the teacher's it is plain training") {
+  TemporaryDirectory directory;
+  const auto golden = read_json(goldens / "distillation.json");
+  auto request = request_for("tied", golden["config"], directory / "out");
+  request.adapter = goldens / "lora-all";
+  request.teacher = goldens / "teacher";
+  request.validation = goldens / "rows.jsonl";
+  take(train::train(request, {}));
+  check_curve(read_lines(request.out / "metrics.jsonl"), golden["curve"]);
+  check_close(read_tensors(request.out / "adapter_model.safetensors"), read_tensors(goldens / "distillation.safetensors"), 1e-3);
+
+  request.config.distillation->mixing = 0;
+  auto plain = request;
+  plain.teacher.clear();
+  plain.config.distillation.reset();
+  plain.out = directory / "plain";
+  take(train::train(request, {}));
+  take(train::train(plain, {}));
+  check_close(read_tensors(request.out / "adapter_model.safetensors"), read_tensors(plain.out / "adapter_model.safetensors"), 1e-4);
+}
+
+TEST_CASE("objectives refuse rows, teachers and configurations that do not belong together") {
+  TemporaryDirectory directory;
+  const json sft = lora_config(), dpo = read_json(goldens / "dpo.lora.json")["config"], distillation = read_json(goldens / "distillation.json")["config"];
+  const auto refused = [&](const json& config, const std::string& data, const std::filesystem::path& teacher) {
+    auto request = request_for("tied", config, directory / "out");
+    request.data = goldens / data;
+    request.teacher = teacher;
+    const auto result = train::train(request, {});
+    REQUIRE_FALSE(result);
+    return result.error().field;
+  };
+  CHECK(refused(sft, "dpo.rows.jsonl", "") == "dpo");
+  CHECK(refused(dpo, "curve.rows.jsonl", "") == "dpo");
+  CHECK(refused(distillation, "curve.rows.jsonl", "") == "distillation");
+  CHECK(refused(sft, "curve.rows.jsonl", goldens / "teacher") == "distillation");
+  CHECK(refused(distillation, "curve.rows.jsonl", "tests/golden/families/llama-biases") == "teacher");  // another vocabulary
+}
