@@ -30,6 +30,7 @@ void add_train(CLI::App& app, Context& context) {
   add_adapter(verb, options->adapter, "Start from this adapter, and keep its rank, alpha and targets");
   verb.add_option("--data", options->data, "FILE.jsonl with the rows")->required();
   verb.add_option("--validation", options->validation, "FILE.jsonl whose loss is reported");
+  verb.add_option("--teacher", options->teacher, "DIR or FILE.gguf of the model to distil from, where the configuration has \"distillation\"");
   verb.add_option("--validation-every", options->validation_every, "Steps between two validations; 0: at the end")->check(CLI::NonNegativeNumber);
   verb.add_option("--config", options->config, "FILE.json with the training configuration")->required();
   verb.add_option("--out", options->out, "DIR for the result and metrics.jsonl")->required();
@@ -114,6 +115,7 @@ void add_embed(CLI::App& app, Context& context) {
   const auto options = std::make_shared<serve::EmbedOptions>();
   auto& verb = *app.add_subcommand("embed", "Lines of text to JSON arrays: the mean of the last hidden states, L2-normalised");
   add_model(verb, options->model);
+  verb.add_option("--input-type", options->input_type, "query or passage, for models that tell them apart; none: the lines as they are");
   add_threads(verb, options->threads);
   verb.callback([&context, options] { context.exit_code = serve::embed(*options, *context.in, *context.out, *context.err); });
 }

@@ -171,12 +171,14 @@ int generate(const GenerateOptions& options, std::ostream& out, std::ostream& er
 }
 
 int embed(const EmbedOptions& options, std::istream& in, std::ostream& out, std::ostream& err) {
+  const auto kind = text_kind(options.input_type);
+  if (!kind) return refuse(err, with_context(kind.error(), "--input-type"));
   auto embedder = Embedder::load(options.model, options.threads);
   if (!embedder) return refuse(err, embedder.error());
   std::string line;
   for (std::int64_t row = 1; std::getline(in, line); ++row) {
     auto vector = line.size() > line_bytes_max ? Result<std::vector<float>>(invalid("is longer than " + std::to_string(line_bytes_max) + " bytes"))
-                                               : (*embedder)->embed(line);
+                                               : (*embedder)->embed(line, *kind);
     if (!vector) return refuse(err, with_context(vector.error(), "line " + std::to_string(row)));
     print_vector(*vector, out);
   }

@@ -46,6 +46,7 @@ int generate(const GenerateOptions& options, std::ostream& out, std::ostream& er
 // luthier embed: each line of `in` becomes a JSON array on `out`
 struct EmbedOptions {
   std::filesystem::path model{};  // --model
+  std::string input_type{};       // --input-type: query or passage, for models that tell them apart; none: the lines as they are
   int threads = 0;
 };
 int embed(const EmbedOptions& options, std::istream& in, std::ostream& out, std::ostream& err);

@@ -4,7 +4,7 @@
 #include <numeric>
 #include <string>
 
-#include "gpu/serve/mean_pool.hpp"
+#include "gpu/serve/pool.hpp"
 
 namespace luthier::serve {
 namespace {
@@ -25,8 +25,8 @@ Result<std::unique_ptr<Embedder>> Embedder::load(const std::filesystem::path& mo
   return embedder;
 }
 
-Result<std::vector<float>> Embedder::embed(std::string_view text) {
-  const auto ids = tokenizer_.encode(text, true);
+Result<std::vector<float>> Embedder::embed(std::string_view text, TextKind kind) {
+  const auto ids = tokenizer_.encode(prefix_of(network_->decoder(), kind) + std::string(text), true);
   if (!ids) return ids.error();
   const auto length = static_cast<std::int64_t>(ids->size());
   if (length == 0) return invalid("the text has no tokens");
@@ -41,9 +41,10 @@ Result<std::vector<float>> Embedder::embed(std::string_view text) {
   std::vector<BlockId> blocks(static_cast<std::size_t>(blocks_for(length)));
   std::iota(blocks.begin(), blocks.end(), 0);
 
-  MeanPool pool;
-  for (std::int64_t begin = 0; begin < length; begin += rows_max) {
-    const auto count = std::min(rows_max, length - begin);
+  Pool pool(network_->decoder().pooling);
+  const std::int64_t at_once = network_->takes_whole_texts() ? length : rows_max;
+  for (std::int64_t begin = 0; begin < length; begin += at_once) {
+    const auto count = std::min(at_once, length - begin);
     const BatchItem item{std::span(*ids).subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(count)), begin, length,
                          blocks, nullptr, false};
     network_->forward(std::span(&item, 1), *cache);

@@ -1,14 +1,17 @@
-// Texts to vectors (mean_pool.hpp), without a server.
+// Texts to vectors (pool.hpp), without a server.
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <span>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "events/base/result.hpp"
 #include "gpu/serve/network.hpp"
+#include "gpu/serve/text_kind.hpp"
 #include "gpu/text/tokenizer.hpp"
 
 namespace luthier::serve {
@@ -18,7 +21,7 @@ class Embedder {
  public:
   static Result<std::unique_ptr<Embedder>> load(const std::filesystem::path& model, int threads);
 
-  Result<std::vector<float>> embed(std::string_view text);
+  Result<std::vector<float>> embed(std::string_view text, TextKind kind = TextKind::plain);
 
  private:
   Embedder() = default;

@@ -43,7 +43,7 @@ namespace {
 
 Result<KvCache> allocate_cache(const Network& network, const EngineOptions& options) {
   const auto shape = network.kv_shape();
-  const auto block_bytes = static_cast<std::size_t>(shape.block_floats()) * sizeof(float);
+  const auto block_bytes = std::max(static_cast<std::size_t>(shape.block_floats()) * sizeof(float), std::size_t{1});
   const std::int64_t enough = options.requests_running_max * blocks_for(network.context_max() + 1);
   const auto blocks = std::min(static_cast<std::int64_t>(options.kv_memory_bytes / block_bytes), enough);
   if (blocks < 2)
@@ -76,7 +76,10 @@ Result<std::unique_ptr<Engine>> Engine::start(const std::filesystem::path& model
   for (const auto id : parts.network->decoder().eos_token_ids) parts.eos.push_back(static_cast<std::int32_t>(id));
   if (const auto eos = parts.tokenizer.eos()) parts.eos.push_back(*eos);
   parts.adapters = std::make_unique<AdapterRegistry>(parts.network->decoder(), options.adapters_max);
-  parts.scheduler = std::make_unique<Scheduler>(parts.cache.blocks(), options.requests_running_max, options.step_tokens_max);
+  const bool whole_texts = parts.network->takes_whole_texts();
+  parts.scheduler = std::make_unique<Scheduler>(parts.cache.blocks(), options.requests_running_max,
+                                                whole_texts ? std::max(options.step_tokens_max, parts.context_max) : options.step_tokens_max,
+                                                whole_texts);
   parts.publish_load();
   parts.thread = std::thread([&parts] { parts.serve(); });
   return engine;
@@ -108,6 +111,7 @@ EngineLoad Engine::load() const {
 Result<std::vector<std::shared_ptr<Generation>>> Engine::submit(std::vector<GenerationRequest> requests) {
   for (const auto& request : requests) {
     const auto length = static_cast<std::int64_t>(request.prompt.size());
+    if (!request.is_embedding && !decoder().has_head) return invalid("this model makes embeddings; it does not generate text", "model");
     if (length == 0) return invalid("the prompt has no tokens; at least one is needed", "prompt");
     for (const std::int32_t token : request.prompt)
       if (token < 0 || token >= decoder().vocab_size)
@@ -124,6 +128,7 @@ Result<std::vector<std::shared_ptr<Generation>>> Engine::submit(std::vector<Gene
     auto generation = std::make_shared<Generation>();
     generation->prompt_tokens_ = static_cast<std::int64_t>(request.prompt.size());
     sequences.push_back(std::make_unique<Sequence>(std::move(request), generation, parts_->tokenizer));
+    sequences.back()->pool = Pool(decoder().pooling);
     generations.push_back(std::move(generation));
   }
   {
@@ -185,7 +190,8 @@ void Engine::Parts::step() {
   for (const auto& item : items) {
     const auto& sequence = *item.sequence;
     batch.push_back({sequence.tokens().subspan(static_cast<std::size_t>(sequence.computed), static_cast<std::size_t>(item.count)),
-                     sequence.computed, sequence.length(), sequence.blocks, sequence.request().adapter.get(), item.is_complete && !sequence.request().is_embedding});
+                     sequence.computed, network->rope_length(static_cast<std::int64_t>(sequence.request().prompt.size()), sequence.length()),
+                     sequence.blocks, sequence.request().adapter.get(), item.is_complete && !sequence.request().is_embedding});
   }
   network->forward(batch, cache);
   std::vector<std::vector<TokenLogprob>> tops(items.size());
@@ -205,6 +211,8 @@ void Engine::Parts::step() {
     auto added = sequence.add({tokens[i], std::move(tops[i])}, is_eos);
     sequence.generation().add(std::move(added.text), std::move(added.tokens), sequence.generated(), added.finish);
     if (added.finish) ended.push_back(&sequence);
+    // Each sequence counts as if it were alone and computed at its present length.
+    else if (!network->keeps_its_past(sequence.length() - 1, sequence.length())) sequence.computed = 0;
   }
   scheduler->remove_if([&](Sequence& sequence) { return std::ranges::find(ended, &sequence) != ended.end(); });
 }

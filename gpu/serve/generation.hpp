@@ -24,7 +24,7 @@ struct GenerationRequest {
   std::vector<std::string> stops;
   bool ignore_eos = false;
   std::int64_t logprobs_top = -1;  // -1: none; n: of the token itself and of the n likeliest
-  bool is_embedding = false;       // nothing is generated: the prompt's embedding (mean_pool.hpp) is all that is asked for
+  bool is_embedding = false;       // nothing is generated: the prompt's embedding (pool.hpp) is all that is asked for
 };
 
 enum class FinishReason { stop, length, cancelled };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <iterator>
 
 namespace luthier::serve {
 
@@ -31,6 +32,7 @@ Result<KvCache> KvCache::allocate(const KvShape& shape, std::int64_t blocks) {
   KvCache cache;
   cache.memory_ = std::move(*memory);
   cache.shape_ = shape;
+  std::exclusive_scan(shape.kv_heads.begin(), shape.kv_heads.end(), std::back_inserter(cache.heads_before_), std::int64_t{0});
   cache.blocks_ = blocks;
   return cache;
 }

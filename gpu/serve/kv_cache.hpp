@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <numeric>
 #include <optional>
 #include <vector>
 
@@ -32,10 +33,11 @@ class BlockPool {
 };
 
 struct KvShape {
-  std::int64_t layers = 0, kv_heads = 0, head_dim = 0;
+  std::vector<std::int64_t> kv_heads{};  // of each layer; 0: it has no attention
+  std::int64_t head_dim = 0;
   std::int64_t value_stride() const { return (head_dim + 15) / 16 * 16; }
   std::int64_t head_floats() const { return block_tokens * (head_dim + value_stride()); }
-  std::int64_t block_floats() const { return layers * kv_heads * head_floats(); }
+  std::int64_t block_floats() const { return std::accumulate(kv_heads.begin(), kv_heads.end(), std::int64_t{0}) * head_floats(); }
 };
 
 // The memory of the blocks. Within (layer, block, head): keys as [head_dim][16 tokens], so that one vector holds one
@@ -45,7 +47,8 @@ class KvCache {
   static Result<KvCache> allocate(const KvShape& shape, std::int64_t blocks);
 
   float* keys(std::int64_t layer, BlockId block, std::int64_t head) const {
-    return memory_.values().data() + ((layer * blocks_ + block) * shape_.kv_heads + head) * shape_.head_floats();
+    const auto at = static_cast<std::size_t>(layer);
+    return memory_.values().data() + (heads_before_[at] * blocks_ + block * shape_.kv_heads[at] + head) * shape_.head_floats();
   }
   float* values(std::int64_t layer, BlockId block, std::int64_t head) const {
     return keys(layer, block, head) + block_tokens * shape_.head_dim;
@@ -56,6 +59,7 @@ class KvCache {
  private:
   Memory memory_;
   KvShape shape_;
+  std::vector<std::int64_t> heads_before_;  // in the layers before each one
   std::int64_t blocks_ = 0;
 };
 

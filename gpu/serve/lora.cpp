@@ -3,110 +3,190 @@
 #include <openssl/evp.h>
 
 #include <algorithm>
-#include <charconv>
 #include <fstream>
+#include <map>
 #include <memory>
-#include <optional>
-#include <string_view>
+#include <span>
+#include <utility>
+
+#include "gpu/checkpoint/linear_layers.hpp"
 
 namespace luthier::serve {
 namespace {
 
-struct Place {
-  std::int64_t layer = 0;
-  LoraGroup group = LoraGroup::head;
+// Rows of B that go to one linear layer: a fused module (gate_up_proj) feeds several, which share its A.
+struct Split {
   int slot = 0;
+  std::int64_t first = 0, count = 0, step = 1;
 };
 
-// "model.layers.12.self_attn.q_proj" -> layer 12, attention_in, 0.
-std::optional<Place> place_of(std::string_view name, std::int64_t layers) {
-  if (name == "lm_head") return Place{};
-  constexpr std::string_view prefix = "model.layers.";
-  if (!name.starts_with(prefix)) return std::nullopt;
-  name.remove_prefix(prefix.size());
-  Place place;
-  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), place.layer);
-  if (error != std::errc{} || place.layer < 0 || place.layer >= layers) return std::nullopt;
-  name.remove_prefix(static_cast<std::size_t>(end - name.data()));
-  constexpr std::array<std::tuple<std::string_view, LoraGroup, int>, 7> known{{
-      {".self_attn.q_proj", LoraGroup::attention_in, 0},
-      {".self_attn.k_proj", LoraGroup::attention_in, 1},
-      {".self_attn.v_proj", LoraGroup::attention_in, 2},
-      {".self_attn.o_proj", LoraGroup::attention_out, 0},
-      {".mlp.gate_proj", LoraGroup::mlp_in, 0},
-      {".mlp.up_proj", LoraGroup::mlp_in, 1},
-      {".mlp.down_proj", LoraGroup::mlp_out, 0},
-  }};
-  for (const auto& [suffix, group, slot] : known)
-    if (name == suffix) return Place{place.layer, group, slot};
-  return std::nullopt;
+struct Place {
+  std::int64_t layer = -1;   // -1: the head
+  LoraGroup group = LoraGroup::head;
+  std::int64_t expert = -1;  // of `group` mlp_in or mlp_out
+  std::vector<Split> splits;
+};
+
+using Places = std::map<std::string, Place>;
+
+// One layer for each slot, or the one that has the rows of all.
+void add_places(const std::vector<checkpoint::LinearLayer>& linears, std::span<const std::int64_t> widths, const Place& like, Places& out) {
+  if (linears.size() == widths.size()) {
+    for (std::size_t i = 0; i < linears.size(); ++i) {
+      Place place = like;
+      place.splits = {{static_cast<int>(i), 0, linears[i].out}};
+      out.emplace(linears[i].name, std::move(place));
+    }
+    return;
+  }
+  if (linears.size() != 1) return;
+  Place place = like;
+  std::int64_t first = 0;
+  for (std::size_t i = 0; i < widths.size(); ++i) {
+    place.splits.push_back({static_cast<int>(i), first, widths[i]});
+    first += widths[i];
+  }
+  out.emplace(linears[0].name, std::move(place));
 }
 
-using Group = std::vector<std::pair<int, const checkpoint::LoraModule*>>;  // slot, module
+// Of gate and up together B has the rows that the stored parameter has: one after the other, or taking turns.
+void add_experts(const checkpoint::Decoder& decoder, Places& out) {
+  const auto parameters = checkpoint::expert_parameters(decoder);
+  std::size_t next = 0;
+  for (std::int64_t i = 0; i < decoder.num_layers; ++i) {
+    const auto& shape = decoder.layers[static_cast<std::size_t>(i)];
+    if (shape.num_experts == 0) continue;
+    const auto &gate_up = parameters.at(next), &down = parameters.at(next + 1);
+    next += 2;
+    const std::int64_t width = shape.intermediate_size;
+    const std::vector<Split> in_turn{{0, 0, width, 2}, {1, 1, width, 2}}, one_by_one{{0, 0, width, 1}, {1, width, width, 1}};
+    for (std::int64_t e = 0; e < shape.num_experts; ++e) {
+      out.emplace(gate_up.expert_name(e), Place{i, LoraGroup::mlp_in, e, decoder.experts.stacked ? in_turn : one_by_one});
+      out.emplace(down.expert_name(e), Place{i, LoraGroup::mlp_out, e, {{0, 0, decoder.hidden_size, 1}}});
+    }
+  }
+}
+
+Places places_of(const checkpoint::Decoder& decoder) {
+  Places out;
+  if (decoder.has_head) out.emplace("lm_head", Place{.splits = {{0, 0, decoder.vocab_size}}});
+  for (std::int64_t i = 0; i < decoder.num_layers; ++i) {
+    const auto& shape = decoder.layers[static_cast<std::size_t>(i)];
+    const auto tensors = checkpoint::layer_tensors(decoder, i);
+    const std::int64_t queries = shape.num_heads * decoder.head_dim, keys = shape.num_kv_heads * decoder.head_dim;
+    const std::int64_t hidden = decoder.hidden_size, width = shape.intermediate_size;
+    const std::vector<std::int64_t> gate_up(decoder.gated ? 2 : 1, width);
+    add_places(tensors.qkv, std::array{queries, keys, keys}, {i, LoraGroup::attention_in, -1, {}}, out);
+    add_places(tensors.output, std::array{hidden}, {i, LoraGroup::attention_out, -1, {}}, out);
+    add_places(tensors.gate_up, gate_up, {i, LoraGroup::mlp_in, -1, {}}, out);
+    add_places(tensors.down, std::array{hidden}, {i, LoraGroup::mlp_out, -1, {}}, out);
+    add_places(tensors.router, std::array{shape.num_experts}, {i, LoraGroup::router, -1, {}}, out);
+  }
+  add_experts(decoder, out);
+  return out;
+}
+
+// One A, and who gets which rows of its B.
+struct Entry {
+  std::int64_t rank = 0;
+  float scale = 0;
+  MatrixView a, b;
+  std::vector<Split> splits;
+};
+using Group = std::vector<Entry>;
 
 constexpr int a_width = 16, b_width = 32;
 
-std::int64_t inputs_of(const checkpoint::LoraModule& module) { return module.a.shape.at(1); }
-std::int64_t outputs_of(const checkpoint::LoraModule& module) { return module.b.shape.at(0); }
-
 std::int64_t group_size(const Group& group) {
   std::int64_t ranks = 0, size = 0;
-  for (const auto& [slot, module] : group) {
-    ranks += module->r;
-    size += packed_size(outputs_of(*module), module->r, b_width);
+  for (const auto& entry : group) {
+    ranks += entry.rank;
+    for (const auto& split : entry.splits) size += packed_size(split.count, entry.rank, b_width);
   }
-  return group.empty() ? 0 : size + packed_size(ranks, inputs_of(*group.front().second), a_width);
+  return group.empty() ? 0 : size + packed_size(ranks, group.front().a.inputs, a_width);
 }
 
-PanelMatrix pack(std::span<const float> values, std::int64_t outputs, std::int64_t inputs, int width, float*& at) {
-  const PanelMatrix matrix{at, outputs, inputs, width};
-  for (std::int64_t i = 0; i < matrix.panels(); ++i)
-    pack_panel(values, outputs, inputs, width, i, at + i * width * inputs);
-  at += packed_size(outputs, inputs, width);
+PanelMatrix pack(const MatrixView& from, int width, float*& at) {
+  const PanelMatrix matrix{at, from.outputs, from.inputs, width};
+  for (std::int64_t i = 0; i < matrix.panels(); ++i) pack_panel(from, width, i, at + i * width * from.inputs);
+  at += packed_size(from.outputs, from.inputs, width);
   return matrix;
 }
 
 LoraInputs pack_group(const Group& group, float*& at) {
   LoraInputs out;
   if (group.empty()) return out;
+  const std::int64_t inputs = group.front().a.inputs;
   std::vector<float> a;
   std::int64_t column = 0;
-  for (const auto& [slot, module] : group) {
-    out.parts.push_back({slot, column, module->r, module->scale, {}});
-    column += module->r;
-    a.insert(a.end(), module->a.values.begin(), module->a.values.end());
+  for (const auto& entry : group) {
+    for (const auto& split : entry.splits) out.parts.push_back({split.slot, column, entry.rank, entry.scale, {}});
+    column += entry.rank;
+    for (std::int64_t r = 0; r < entry.rank; ++r)
+      for (std::int64_t i = 0; i < inputs; ++i) a.push_back(entry.a.data[r * entry.a.output_stride + i * entry.a.input_stride]);
   }
-  out.a = pack(a, column, inputs_of(*group.front().second), a_width, at);
-  for (std::size_t i = 0; i < group.size(); ++i) {
-    const auto& module = *group[i].second;
-    out.parts[i].b = pack(module.b.values, outputs_of(module), module.r, b_width, at);
-  }
+  out.a = pack(MatrixView::rows(a.data(), column, inputs), a_width, at);
+  auto part = out.parts.begin();
+  for (const auto& entry : group)
+    for (const auto& split : entry.splits) {
+      auto rows = entry.b;
+      rows.data += split.first * rows.output_stride;
+      rows.output_stride *= split.step;
+      rows.outputs = split.count;
+      (part++)->b = pack(rows, b_width, at);
+    }
   return out;
+}
+
+struct LayerGroups {
+  std::array<Group, lora_groups_per_layer> groups;
+  std::vector<Group> expert_in, expert_out;
+};
+
+Result<Entry> entry_of(const checkpoint::LoraModule& module, std::vector<Split> splits) {
+  if (module.a.shape.size() != 2 || module.b.shape.size() != 2 || module.a.shape[0] != module.r || module.b.shape[1] != module.r)
+    return Error{ErrorCode::internal, "module \"" + module.name + "\" has shapes that do not fit its rank", {}};
+  return Entry{module.r, module.scale, MatrixView::rows(module.a.values.data(), module.r, module.a.shape[1]),
+               MatrixView::rows(module.b.values.data(), module.b.shape[0], module.r), std::move(splits)};
 }
 
 }  // namespace
 
 Result<void> pack_adapter(const checkpoint::Adapter& from, const checkpoint::Decoder& decoder, LoadedAdapter& into) {
-  std::vector<std::array<Group, lora_groups_per_layer>> layers(static_cast<std::size_t>(decoder.num_layers));
+  const auto places = places_of(decoder);
+  std::vector<LayerGroups> layers(static_cast<std::size_t>(decoder.num_layers));
   Group head;
   for (const auto& module : from.modules) {
-    const auto place = place_of(module.name, decoder.num_layers);
-    if (!place) return invalid("module \"" + module.name + "\" cannot be adapted when serving: only the linear layers of "
-                               "attention and MLP, and lm_head, can", "target_modules");
-    if (module.a.shape.size() != 2 || module.b.shape.size() != 2 || module.a.shape[0] != module.r ||
-        module.b.shape[1] != module.r)
-      return Error{ErrorCode::internal, "module \"" + module.name + "\" has shapes that do not fit its rank", {}};
+    const auto found = places.find(module.name);
+    if (found == places.end())
+      return invalid("module \"" + module.name + "\" cannot be adapted when serving: only the linear layers of attention, "
+                     "feed-forward parts and experts, and lm_head, can", "target_modules");
+    const auto& place = found->second;
     if (module.r > rank_max)
       return Error{ErrorCode::limit, "module \"" + module.name + "\" has rank " + std::to_string(module.r) +
                    ", but serving takes at most " + std::to_string(rank_max), "r"};
-    (place->group == LoraGroup::head ? head : layers[static_cast<std::size_t>(place->layer)]
-                                                    [static_cast<std::size_t>(place->group)])
-        .emplace_back(place->slot, &module);
+    auto entry = entry_of(module, place.splits);
+    if (!entry) return entry.error();
     into.rank = std::max(into.rank, module.r);
+    if (place.layer < 0) {
+      head.push_back(std::move(*entry));
+      continue;
+    }
+    auto& own = layers[static_cast<std::size_t>(place.layer)];
+    if (place.expert < 0) {
+      own.groups[static_cast<std::size_t>(place.group)].push_back(std::move(*entry));
+      continue;
+    }
+    auto& experts = place.group == LoraGroup::mlp_in ? own.expert_in : own.expert_out;
+    experts.resize(static_cast<std::size_t>(decoder.layers[static_cast<std::size_t>(place.layer)].num_experts));
+    experts[static_cast<std::size_t>(place.expert)].push_back(std::move(*entry));
   }
   std::int64_t size = group_size(head);
-  for (const auto& layer : layers)
-    for (const auto& group : layer) size += group_size(group);
+  for (const auto& layer : layers) {
+    for (const auto& group : layer.groups) size += group_size(group);
+    for (const auto* experts : {&layer.expert_in, &layer.expert_out})
+      for (const auto& group : *experts) size += group_size(group);
+  }
   auto memory = Memory::allocate(static_cast<std::size_t>(size), "the adapter");
   if (!memory) return memory.error();
   into.memory = std::move(*memory);
@@ -114,7 +194,9 @@ Result<void> pack_adapter(const checkpoint::Adapter& from, const checkpoint::Dec
   into.head = pack_group(head, at);
   for (const auto& layer : layers) {
     auto& packed = into.layers.emplace_back();
-    for (std::size_t g = 0; g < layer.size(); ++g) packed[g] = pack_group(layer[g], at);
+    for (std::size_t g = 0; g < layer.groups.size(); ++g) packed.groups[g] = pack_group(layer.groups[g], at);
+    for (const auto& group : layer.expert_in) packed.expert_in.push_back(pack_group(group, at));
+    for (const auto& group : layer.expert_out) packed.expert_out.push_back(pack_group(group, at));
   }
   return {};
 }

@@ -16,9 +16,9 @@
 
 namespace luthier::serve {
 
-// Layers with the same input: q, k and v; o; gate and up; down; and the output head.
-enum class LoraGroup { attention_in, attention_out, mlp_in, mlp_out, head };
-constexpr int lora_groups_per_layer = 4;
+// Layers with the same input: q, k and v; o; gate and up; down; the router; and the output head.
+enum class LoraGroup { attention_in, attention_out, mlp_in, mlp_out, router, head };
+constexpr int lora_groups_per_layer = 5;
 constexpr std::int64_t rank_max = 256;  // of one module; larger ones are refused
 
 struct LoraPart {
@@ -35,6 +35,11 @@ struct LoraInputs {
   bool empty() const { return parts.empty(); }
 };
 
+struct LoraLayer {
+  std::array<LoraInputs, lora_groups_per_layer> groups;
+  std::vector<LoraInputs> expert_in, expert_out;  // gate and up, down of each expert; empty: none is adapted
+};
+
 // Immutable once loaded. Requests hold it while they run, so an adapter that is unloaded or replaced lives until the
 // last of its requests has ended.
 struct LoadedAdapter {
@@ -43,13 +48,19 @@ struct LoadedAdapter {
   std::filesystem::path path;
   std::string base_model;  // what its adapter_config.json names
   std::int64_t rank = 0;  // the largest of its modules
-  std::vector<std::array<LoraInputs, lora_groups_per_layer>> layers;
+  std::vector<LoraLayer> layers;
   LoraInputs head;
   Memory memory;
   mutable std::atomic<std::int64_t> requests_in_flight{0};
 
   const LoraInputs& inputs(std::int64_t layer, LoraGroup group) const {
-    return group == LoraGroup::head ? head : layers[static_cast<std::size_t>(layer)][static_cast<std::size_t>(group)];
+    return group == LoraGroup::head ? head : layers[static_cast<std::size_t>(layer)].groups[static_cast<std::size_t>(group)];
+  }
+  const LoraInputs& expert_inputs(std::int64_t layer, std::int64_t expert, bool is_in) const {
+    static const LoraInputs none;
+    const auto& own = layers[static_cast<std::size_t>(layer)];
+    const auto& list = is_in ? own.expert_in : own.expert_out;
+    return list.empty() ? none : list[static_cast<std::size_t>(expert)];
   }
 };
 

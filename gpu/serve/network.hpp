@@ -20,7 +20,7 @@ namespace luthier::serve {
 struct BatchItem {
   std::span<const std::int32_t> tokens;
   std::int64_t position = 0;         // of the first one; what comes before it is in the cache
-  std::int64_t sequence_length = 0;  // that scalings which depend on a length go by
+  std::int64_t sequence_length = 0;  // that scalings which depend on a length go by: rope_length() of the request
   std::span<const BlockId> blocks;   // of the whole sequence, with room for these tokens
   const LoadedAdapter* adapter = nullptr;
   bool wants_logits = false;         // of the last token
@@ -37,6 +37,14 @@ class Network {
   const checkpoint::Decoder& decoder() const;
   std::int64_t context_max() const;
   KvShape kv_shape() const;
+  // An encoder: every token sees all others, so an item is a whole text, of any length up to context_max(). Its rows may then
+  // be more than rows_max.
+  bool takes_whole_texts() const;
+  // As transformers generates: longrope goes by how long the sequence is now, and computes everything again once it has
+  // outgrown the length that the model was trained for (keeps_its_past() is false then); dynamic scaling goes by the prompt,
+  // and for what follows by each token's own place, and leaves what has been computed as it is.
+  std::int64_t rope_length(std::int64_t prompt, std::int64_t now) const;
+  bool keeps_its_past(std::int64_t length, std::int64_t longer) const;
 
   // Items with the same adapter must stand together. Afterwards logits(i) is item i's, if it wanted any.
   void forward(std::span<const BatchItem> items, const KvCache& cache);

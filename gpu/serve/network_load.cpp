@@ -1,12 +1,20 @@
 #include <algorithm>
 #include <string>
 
+#include "gpu/checkpoint/layer_tensors.hpp"
 #include "gpu/serve/network_parts.hpp"
 
 namespace luthier::serve {
 namespace {
 
+using checkpoint::Decoder;
+using checkpoint::LayerShape;
+using checkpoint::LinearLayer;
 using checkpoint::Tensor;
+
+constexpr int weight_width = 32;
+// Of a model that reads texts whole, unless more is asked for: a pass over a text needs memory for all of its rows.
+constexpr std::int64_t whole_text_tokens_max = 8192;
 
 std::vector<float> padded(std::span<const float> values, std::int64_t multiple) {
   std::vector<float> out(values.begin(), values.end());
@@ -15,67 +23,174 @@ std::vector<float> padded(std::span<const float> values, std::int64_t multiple) 
   return out;
 }
 
-// Packs matrices one after the other into one block of memory, giving each one's own memory back at once: the model is
-// never there twice.
+// First every matrix is named, then all are packed one after the other into one block of memory, each one's own memory
+// being given back at once: the model is never there twice.
 class Packer {
  public:
-  Packer(const checkpoint::Weights& weights, Team& team) : weights_(weights), team_(team) {}
+  Packer(const Decoder& decoder, const checkpoint::Weights& weights) : decoder_(decoder), weights_(weights) {}
 
-  const Tensor& find(const std::string& name) const {
+  std::span<float> values(const std::string& name) {
     const Tensor* tensor = weights_.find(name);
-    if (tensor == nullptr) missing_ = name;
-    static const Tensor none;
-    return tensor != nullptr ? *tensor : none;
+    if (tensor == nullptr && missing_.empty()) missing_ = name;
+    return tensor != nullptr ? tensor->values : std::span<float>{};
   }
   const std::string& missing() const { return missing_; }
 
-  std::size_t size(const std::vector<std::string>& names) const {
-    std::size_t floats = 0;
-    for (const auto& name : names)
-      if (const auto& shape = find(name).shape; shape.size() == 2)
-        floats += static_cast<std::size_t>(packed_size(shape[0], shape[1], 32));
-    return floats;
-  }
-
-  Result<void> allocate(std::size_t floats) {
-    auto memory = Memory::allocate(floats, "packing the model's weights");
-    if (!memory) return memory.error();
-    memory_ = std::move(*memory);
-    at_ = memory_.values().data();
-    return {};
-  }
-
-  PanelMatrix pack(const std::string& name) {
-    const Tensor& tensor = find(name);
-    const PanelMatrix matrix{at_, tensor.shape[0], tensor.shape[1], 32};
-    team_.run([&](Worker& worker) {
-      worker.each(matrix.panels(), [&](std::int64_t i) {
-        pack_panel(tensor.values, matrix.outputs, matrix.inputs, matrix.width, i, at_ + i * matrix.width * matrix.inputs);
-      });
-    });
-    at_ += packed_size(matrix.outputs, matrix.inputs, matrix.width);
-    release_pages(tensor.values);
-    return matrix;
-  }
-
-  Linear linear(const std::string& name) {
-    Linear out{pack(name + ".weight"), {}};
-    if (const Tensor* bias = weights_.find(name + ".bias")) out.bias = padded(bias->values, 32);
+  Norm norm(const std::string& name) {
+    Norm out;
+    if (name.empty()) return out;
+    out.weight = padded(values(name), 16);
+    if (decoder_.norm == checkpoint::NormKind::rms_plus_one)
+      for (std::size_t i = 0; i < values(name).size(); ++i) out.weight[i] += 1.0F;
+    if (decoder_.norm == checkpoint::NormKind::layer)
+      out.bias = padded(values(name.substr(0, name.size() - std::string_view("weight").size()) + "bias"), 16);
     return out;
   }
 
-  Memory take() { return std::move(memory_); }
+  // Rows [begin, begin + outputs) of a layer's matrix. `into` must stay where it is.
+  void rows(const LinearLayer& layer, std::int64_t begin, std::int64_t outputs, Linear& into) {
+    const auto weight = values(layer.name + ".weight");
+    if (weight.empty()) return;
+    into.weight = {nullptr, outputs, layer.in, weight_width};
+    jobs_.push_back({MatrixView::rows(weight.data() + begin * layer.in, outputs, layer.in), weight, &into.weight});
+    if (layer.bias) {
+      const auto bias = values(layer.name + ".bias");
+      if (!bias.empty()) into.bias = padded(bias.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(outputs)), weight_width);
+    }
+  }
+  void whole(const LinearLayer& layer, Linear& into) { rows(layer, 0, layer.out, into); }
+
+  // Every `step`th column of one expert's [in, step * outputs], from `first` on: stacked ones lie transposed, gate and up in turn.
+  void columns(const std::string& name, std::int64_t expert, std::int64_t inputs, std::int64_t outputs, std::int64_t first,
+               std::int64_t step, Linear& into) {
+    const auto all = values(name);
+    if (all.empty()) return;
+    const auto size = static_cast<std::size_t>(inputs * outputs * step);
+    const auto own = all.subspan(static_cast<std::size_t>(expert) * size, size);
+    into.weight = {nullptr, outputs, inputs, weight_width};
+    jobs_.push_back({{own.data() + first, outputs, inputs, step, outputs * step}, own, &into.weight});
+    if (!decoder_.experts.biases) return;
+    const auto bias = values(name + "_bias");
+    if (bias.empty()) return;
+    for (std::int64_t i = 0; i < outputs; ++i) into.bias.push_back(bias[static_cast<std::size_t>((expert * outputs + i) * step + first)]);
+    into.bias = padded(into.bias, weight_width);
+  }
+
+  Result<Memory> pack(Team& team) {
+    std::int64_t floats = 0;
+    for (const auto& job : jobs_) floats += packed_size(job.from.outputs, job.from.inputs, weight_width);
+    auto memory = Memory::allocate(static_cast<std::size_t>(floats), "packing the model's weights");
+    if (!memory) return memory;
+    float* at = memory->values().data();
+    for (std::size_t i = 0; i < jobs_.size(); ++i) {
+      const auto& [from, source, into] = jobs_[i];
+      into->data = at;
+      team.run([&, &from = from, &into = into](Worker& worker) {
+        worker.each(into->panels(), [&](std::int64_t panel) {
+          pack_panel(from, into->width, panel, at + panel * into->width * into->inputs);
+        });
+      });
+      at += packed_size(into->outputs, into->inputs, into->width);
+      if (i + 1 == jobs_.size() || jobs_[i + 1].source.data() != source.data()) release_pages(source);
+    }
+    return memory;
+  }
 
  private:
+  struct Job {
+    MatrixView from;
+    std::span<float> source;
+    PanelMatrix* into;
+  };
+  const Decoder& decoder_;
   const checkpoint::Weights& weights_;
-  Team& team_;
-  Memory memory_;
-  float* at_ = nullptr;
-  mutable std::string missing_;
+  std::vector<Job> jobs_;
+  std::string missing_;
 };
 
-constexpr const char* layer_linears[] = {"self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj",
-                                         "mlp.gate_proj",    "mlp.up_proj",      "mlp.down_proj"};
+void add_attention(const Decoder& decoder, const LayerShape& shape, const checkpoint::LayerTensors& tensors, Packer& packer, Layer& layer) {
+  layer.attention_norm = packer.norm(tensors.attention_norm);
+  layer.attention_output_norm = packer.norm(tensors.attention_output_norm);
+  layer.query_norm = packer.norm(tensors.query_norm);
+  layer.key_norm = packer.norm(tensors.key_norm);
+  if (!tensors.sinks.empty()) layer.sinks = padded(packer.values(tensors.sinks), 1);
+  const std::int64_t queries = shape.num_heads * decoder.head_dim, keys = shape.num_kv_heads * decoder.head_dim;
+  if (tensors.qkv.size() == 1) {
+    packer.rows(tensors.qkv[0], 0, queries, layer.qkv[0]);
+    packer.rows(tensors.qkv[0], queries, keys, layer.qkv[1]);
+    packer.rows(tensors.qkv[0], queries + keys, keys, layer.qkv[2]);
+  } else {
+    for (std::size_t i = 0; i < 3; ++i) packer.whole(tensors.qkv.at(i), layer.qkv[i]);
+  }
+  packer.whole(tensors.output.at(0), layer.o);
+}
+
+void add_feed_forward(const std::vector<LinearLayer>& gate_up, const LinearLayer& down, bool gated, Packer& packer, FeedForward& into) {
+  const std::int64_t width = down.in;
+  if (gate_up.size() == 1 && gated) {
+    packer.rows(gate_up[0], 0, width, into.gate);
+    packer.rows(gate_up[0], width, width, into.up);
+  } else {
+    packer.whole(gate_up.at(0), into.gate);
+    if (gated) packer.whole(gate_up.at(1), into.up);
+  }
+  packer.whole(down, into.down);
+}
+
+void add_experts(const Decoder& decoder, const LayerShape& shape, const checkpoint::LayerTensors& tensors, Packer& packer, Layer& layer) {
+  packer.whole(tensors.router.at(0), layer.router);
+  layer.experts.resize(static_cast<std::size_t>(shape.num_experts));
+  for (std::int64_t e = 0; e < shape.num_experts; ++e) {
+    const auto at = static_cast<std::size_t>(e);
+    auto& expert = layer.experts[at];
+    if (!decoder.experts.stacked) {
+      add_feed_forward(tensors.expert_gate_up.at(at), tensors.expert_down.at(at).at(0), decoder.gated, packer, expert);
+      continue;
+    }
+    packer.columns(tensors.stacked_gate_up, e, decoder.hidden_size, shape.intermediate_size, 0, 2, expert.gate);
+    packer.columns(tensors.stacked_gate_up, e, decoder.hidden_size, shape.intermediate_size, 1, 2, expert.up);
+    packer.columns(tensors.stacked_down, e, shape.intermediate_size, decoder.hidden_size, 0, 1, expert.down);
+  }
+}
+
+void add_layer(const Decoder& decoder, std::int64_t index, Packer& packer, Layer& layer) {
+  const auto& shape = decoder.layers[static_cast<std::size_t>(index)];
+  const auto tensors = checkpoint::layer_tensors(decoder, index);
+  if (shape.num_heads > 0) add_attention(decoder, shape, tensors, packer, layer);
+  if (shape.intermediate_size == 0) return;
+  layer.mlp_norm = packer.norm(tensors.mlp_norm);
+  layer.mlp_output_norm = packer.norm(tensors.mlp_output_norm);
+  if (shape.num_experts > 0) add_experts(decoder, shape, tensors, packer, layer);
+  else add_feed_forward(tensors.gate_up, tensors.down.at(0), decoder.gated, packer, layer.mlp);
+}
+
+Result<void> check(const Decoder& decoder, const std::string& path) {
+  const std::int64_t rotary = decoder.rotary_dim > 0 ? decoder.rotary_dim : decoder.head_dim;
+  if (rotary % 2 != 0 || rotary > decoder.head_dim)
+    return invalid(path + ": serving needs an even number of rotated elements of a head, at most all of it", "head_dim");
+  for (const auto& layer : decoder.layers) {
+    if (layer.num_heads > 0 && (layer.num_kv_heads <= 0 || layer.num_heads % layer.num_kv_heads != 0))
+      return invalid(path + ": serving needs heads that are a multiple of the key-value heads", "num_key_value_heads");
+    if (layer.num_experts > 0 && (decoder.experts.per_token <= 0 || decoder.experts.per_token > layer.num_experts))
+      return invalid(path + ": a token cannot have " + std::to_string(decoder.experts.per_token) + " of " +
+                     std::to_string(layer.num_experts) + " experts", "num_experts_per_tok");
+  }
+  return {};
+}
+
+RopeTable rope_table_of(const Decoder& decoder, const checkpoint::Rope& rope, checkpoint::Positions which, std::int64_t rotary_dim) {
+  RopeTable out;
+  const bool is_used = !decoder.learned_positions && std::ranges::any_of(decoder.layers, [&](const LayerShape& layer) {
+    return layer.num_heads > 0 && layer.positions == which;
+  });
+  if (!is_used) return out;
+  out.rope = rope;
+  if (out.rope.original_max_position_embeddings == 0) out.rope.original_max_position_embeddings = decoder.max_position_embeddings;
+  out.depends_on_length = rope.kind == checkpoint::Rope::Kind::dynamic || rope.kind == checkpoint::Rope::Kind::longrope;
+  out.frequencies = kernels::rope_frequencies(rope, rotary_dim, decoder.max_position_embeddings, 1);
+  out.cosine.resize(1);  // in use; make_rows() gives it its size
+  return out;
+}
 
 Rows rows_of(std::int64_t rows, std::int64_t width) {
   const std::int64_t stride = row_stride(width);
@@ -102,65 +217,94 @@ Result<void> Network::Parts::load(const std::filesystem::path& path) {
   if (!loaded) return loaded.error();
   model = std::move(*loaded);
   const auto& decoder = model.decoder;
-  if (decoder.num_kv_heads <= 0 || decoder.num_heads % decoder.num_kv_heads != 0 || decoder.head_dim % 2 != 0)
-    return invalid(path.string() + ": serving needs an even head size and heads that are a multiple of the key-value heads",
-                   "num_key_value_heads");
-  context_max = context_max > 0 ? std::min(context_max, decoder.max_position_embeddings) : decoder.max_position_embeddings;
+  if (auto good = check(decoder, path.string()); !good) return good.error();
+  const bool stretches = decoder.rope.kind == checkpoint::Rope::Kind::dynamic && decoder.rope.factor > 1;
+  const std::int64_t longest = stretches ? static_cast<std::int64_t>(decoder.rope.factor * static_cast<double>(decoder.max_position_embeddings))
+                                         : decoder.max_position_embeddings - decoder.position_offset;
+  const bool is_whole = decoder.attend == checkpoint::Attend::all;
+  context_max = std::min(longest, context_max > 0 ? context_max : is_whole ? whole_text_tokens_max : longest);
 
-  const bool tied = model.weights.find("lm_head.weight") == nullptr;
-  const std::string head_name = tied ? "model.embed_tokens.weight" : "lm_head.weight";
-  std::vector<std::string> names{head_name};
-  for (std::int64_t i = 0; i < decoder.num_layers; ++i)
-    for (const char* linear : layer_linears) names.push_back("model.layers." + std::to_string(i) + "." + linear + ".weight");
-  Packer packer(model.weights, *team);
-  const std::size_t floats = packer.size(names);
-  for (std::int64_t i = 0; i < decoder.num_layers; ++i)
-    for (const char* norm : {".input_layernorm.weight", ".post_attention_layernorm.weight"})
-      packer.find("model.layers." + std::to_string(i) + norm);
-  final_norm = padded(packer.find("model.norm.weight").values, 16);
-  if (!tied) embeddings = packer.find("model.embed_tokens.weight").values.data();
-  if (!packer.missing().empty()) return invalid(path.string() + ": tensor \"" + packer.missing() + "\" is missing", packer.missing());
-  if (auto allocated = packer.allocate(floats); !allocated) return allocated.error();
-
+  const auto outer = checkpoint::outer_tensors(decoder);
+  Packer packer(decoder, model.weights);
+  layers.resize(decoder.layers.size());
   for (std::int64_t i = 0; i < decoder.num_layers; ++i) {
-    const std::string prefix = "model.layers." + std::to_string(i) + ".";
-    Layer& layer = layers.emplace_back();
-    layer.attention_norm = padded(packer.find(prefix + "input_layernorm.weight").values, 16);
-    layer.mlp_norm = padded(packer.find(prefix + "post_attention_layernorm.weight").values, 16);
-    for (std::size_t j = 0; j < 3; ++j) layer.qkv[j] = packer.linear(prefix + layer_linears[j]);
-    layer.o = packer.linear(prefix + layer_linears[3]);
-    for (std::size_t j = 0; j < 2; ++j) layer.gate_up[j] = packer.linear(prefix + layer_linears[4 + j]);
-    layer.down = packer.linear(prefix + layer_linears[6]);
+    auto& layer = layers[static_cast<std::size_t>(i)];
+    add_layer(decoder, i, packer, layer);
+    const auto& own = shape(i);
+    const auto same = [&](const HeadsKind& kind) { return kind.heads == own.num_heads && kind.kv_heads == own.num_kv_heads; };
+    layer.heads_kind = static_cast<std::size_t>(std::ranges::find_if(heads_kinds, same) - heads_kinds.begin());
+    if (layer.heads_kind == heads_kinds.size()) heads_kinds.push_back({own.num_heads, own.num_kv_heads, {}});
   }
-  head = packer.pack(head_name);
-  packed = packer.take();
+  embedding_norm = packer.norm(outer.embedding_norm);
+  final_norm = packer.norm(outer.final_norm);
+  const bool is_tied = outer.head == outer.embedding;
+  if (!is_tied) embeddings = packer.values(outer.embedding).data();
+  if (!outer.positions.empty()) positions = packer.values(outer.positions).data();
+  if (!outer.types.empty()) token_type = packer.values(outer.types).data();
+  if (!outer.head.empty()) {
+    constexpr std::string_view suffix = ".weight";
+    packer.whole({outer.head.substr(0, outer.head.size() - suffix.size()), decoder.hidden_size, decoder.vocab_size}, head);
+  }
+  if (!packer.missing().empty()) return invalid(path.string() + ": tensor \"" + packer.missing() + "\" is missing", packer.missing());
+  auto memory = packer.pack(*team);
+  if (!memory) return memory.error();
+  packed = std::move(*memory);
 
-  frequencies_depend_on_length =
-      decoder.rope.kind == checkpoint::Rope::Kind::dynamic || decoder.rope.kind == checkpoint::Rope::Kind::longrope;
-  frequencies = kernels::rope_frequencies(decoder.rope, decoder.head_dim, decoder.max_position_embeddings, 1);
-  cosine.resize(static_cast<std::size_t>(rows_max * decoder.head_dim / 2));
-  sine = cosine;
-  const std::int64_t query_width = decoder.num_heads * decoder.head_dim, kv_width = decoder.num_kv_heads * decoder.head_dim;
-  x = rows_of(rows_max, decoder.hidden_size);
-  normed = rows_of(rows_max, decoder.hidden_size);
-  q = rows_of(rows_max, query_width);
-  k = rows_of(rows_max, kv_width);
-  v = rows_of(rows_max, kv_width);
-  attended = rows_of(rows_max, query_width);
-  gate = rows_of(rows_max, decoder.intermediate_size);
-  up = rows_of(rows_max, decoder.intermediate_size);
-  low = rows_of(rows_max, 3 * rank_max);
+  rotary_dim = decoder.rotary_dim > 0 ? decoder.rotary_dim : decoder.head_dim;
+  rope = rope_table_of(decoder, decoder.rope, checkpoint::Positions::rope, rotary_dim);
+  local_rope = rope_table_of(decoder, decoder.local_rope, checkpoint::Positions::local_rope, rotary_dim);
   head_in = rows_of(logits_max, decoder.hidden_size);
   head_low = rows_of(logits_max, rank_max);
-  logits = rows_of(logits_max, decoder.vocab_size);
-  const std::int64_t scores = blocks_for(context_max) * block_tokens + 16;
+  if (decoder.has_head) logits = rows_of(logits_max, decoder.vocab_size);
+  const std::int64_t scores = blocks_for(context_max + 1) * block_tokens + 16;
   for (int i = 0; i < team->size(); ++i) {
     auto& own = scratch.emplace_back();
     own.queries.resize(static_cast<std::size_t>(tile_queries * row_stride(decoder.head_dim)));
     own.sums = own.queries;
+    own.head.resize(static_cast<std::size_t>(row_stride(decoder.head_dim)));
     own.scores.resize(static_cast<std::size_t>(tile_queries * scores));
   }
+  make_rows(rows_max);
   return {};
+}
+
+// What one pass over `count` rows needs.
+void Network::Parts::make_rows(std::int64_t count) {
+  const auto& decoder = model.decoder;
+  rows_max = count;
+  std::int64_t query_width = 0, kv_width = 0, width = 0, expert_width = 0, experts = 0;
+  for (const auto& layer : decoder.layers) {
+    query_width = std::max(query_width, layer.num_heads * decoder.head_dim);
+    kv_width = std::max(kv_width, layer.num_kv_heads * decoder.head_dim);
+    auto& widest = layer.num_experts > 0 ? expert_width : width;
+    widest = std::max(widest, layer.intermediate_size);
+    experts = std::max(experts, layer.num_experts);
+  }
+  x = rows_of(count, decoder.hidden_size);
+  normed = rows_of(count, decoder.hidden_size);
+  if (is_around() || experts > 0) branch = rows_of(count, decoder.hidden_size);
+  q = rows_of(count, query_width);
+  k = rows_of(count, kv_width);
+  v = rows_of(count, kv_width);
+  attended = rows_of(count, query_width);
+  gate = rows_of(count, width);
+  up = rows_of(count, decoder.gated ? width : 0);
+  low = rows_of(count, 3 * rank_max);
+  for (RopeTable* table : {&rope, &local_rope})
+    if (!table->cosine.empty()) {
+      table->cosine.resize(static_cast<std::size_t>(count * rotary_dim / 2));
+      table->sine = table->cosine;
+    }
+  if (experts == 0) return;
+  const std::int64_t entries = count * decoder.experts.per_token;
+  const auto size = static_cast<std::size_t>(entries);
+  routing.logits = rows_of(count, experts);
+  routing.chosen.resize(size), routing.shares.resize(size), routing.slot.resize(size), routing.row_of.resize(size);
+  routing.in = rows_of(entries, decoder.hidden_size);
+  routing.gate = rows_of(entries, expert_width);
+  routing.up = rows_of(entries, expert_width);
+  routing.out = rows_of(entries, decoder.hidden_size);
+  routing.low = rows_of(entries, 2 * rank_max);
 }
 
 }  // namespace luthier::serve

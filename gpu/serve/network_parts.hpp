@@ -1,4 +1,4 @@
-// What network_load.cpp builds and network.cpp runs; nobody else includes it.
+// What network_load.cpp builds and network.cpp, network_attention.cpp and network_experts.cpp run; nobody else includes it.
 #pragma once
 
 #include <array>
@@ -16,12 +16,25 @@ struct Linear {
   std::vector<float> bias;  // padded to whole panels; empty: none
 };
 
+struct Norm {
+  std::vector<float> weight, bias;  // padded to a multiple of 16. No weight: no norm; a bias: a LayerNorm
+  bool empty() const { return weight.empty(); }
+};
+
+// A gated or plain feed-forward part: the layer's own, or one expert. Without a gate `gate` is the one that goes up.
+struct FeedForward {
+  Linear gate, up, down;
+};
+
 struct Layer {
-  std::vector<float> attention_norm, mlp_norm;  // padded to a multiple of 16
+  Norm attention_norm, attention_output_norm, mlp_norm, mlp_output_norm, query_norm, key_norm;
   std::array<Linear, 3> qkv;
   Linear o;
-  std::array<Linear, 2> gate_up;
-  Linear down;
+  std::vector<float> sinks;  // by head; empty: none
+  FeedForward mlp;
+  Linear router;
+  std::vector<FeedForward> experts;
+  std::size_t heads_kind = 0;  // whose tasks divide its attention
 };
 
 // [rows_max, stride] values, whole panels wide.
@@ -44,11 +57,43 @@ struct AttentionTask {
   std::int64_t kv_head = 0, first = 0, count = 0;  // pairs, counted row by row
 };
 
+// Layers with the same numbers of heads divide a pass in the same way.
+struct HeadsKind {
+  std::int64_t heads = 0, kv_heads = 0;
+  std::vector<AttentionTask> tasks;
+};
+
 constexpr std::int64_t tile_queries = 12;
 
 struct AttentionScratch {  // one per thread
-  std::vector<float> queries, scores, sums;
+  std::vector<float> queries, scores, sums, head;
   std::array<float, tile_queries> totals{};
+};
+
+// How cosines and sines of one Rope are made, and those of the rows of this pass.
+struct RopeTable {
+  checkpoint::Rope rope;
+  kernels::RopeFrequencies frequencies;
+  bool depends_on_length = false;
+  std::vector<float> cosine, sine;  // [rows, rotary_dim / 2]
+};
+
+// The rows of one adapter that one expert computes: entries [begin, end) of the gathered ones.
+struct ExpertTask {
+  std::int64_t expert = 0, begin = 0, end = 0;
+  const LoadedAdapter* adapter = nullptr;
+};
+
+// Which experts compute which rows, made anew for every layer.
+struct Routing {
+  Rows logits;
+  std::vector<std::int32_t> chosen;   // [rows, per_token], ascending within a row
+  std::vector<float> shares;          // [rows, per_token]
+  std::vector<std::int64_t> slot;     // [rows, per_token]: where the row stands among the gathered ones
+  std::vector<std::int64_t> row_of;   // the other way round
+  std::vector<ExpertTask> experts;    // whole experts: what reads their weights
+  std::vector<ExpertTask> segments;   // the same, cut where the adapter changes
+  Rows in, gate, up, out, low;        // [rows * per_token, ...]
 };
 
 struct Network::Parts {
@@ -59,39 +104,68 @@ struct Network::Parts {
 
   Memory packed;
   std::vector<Layer> layers;
-  std::vector<float> final_norm;
-  PanelMatrix head;
+  Norm embedding_norm, final_norm;
+  Linear head;                        // no panels: the model has none
   const float* embeddings = nullptr;  // [vocabulary, hidden]; nullptr: tied, they are the head's columns
-  kernels::RopeFrequencies frequencies;
-  bool frequencies_depend_on_length = false;
+  const float* positions = nullptr;   // learned ones, [max_position_embeddings, hidden]; nullptr: none
+  const float* token_type = nullptr;  // of type 0, [hidden]; nullptr: none
+  RopeTable rope, local_rope;
+  std::int64_t rotary_dim = 0;
 
   // One pass.
   std::vector<BatchItem> items;
   std::vector<std::int64_t> item_row, row_item, row_token_position, logit_rows;
   std::vector<std::int64_t> logit_of_item;  // -1: none
   std::vector<Segment> segments, logit_segments;
-  std::vector<AttentionTask> tasks;
+  std::vector<HeadsKind> heads_kinds;
   std::int64_t rows = 0;
-  std::vector<float> cosine, sine;
-  Rows x, normed, q, k, v, attended, gate, up, low, head_in, head_low, logits;
+  Rows x, normed, branch, q, k, v, attended, gate, up, low, head_in, head_low, logits;
+  Routing routing;
   std::vector<AttentionScratch> scratch;
 
   Result<void> load(const std::filesystem::path& path);
+  void make_rows(std::int64_t count);
+  const checkpoint::LayerShape& shape(std::int64_t layer) const { return model.decoder.layers[static_cast<std::size_t>(layer)]; }
+  const Layer& weights(std::int64_t layer) const { return layers[static_cast<std::size_t>(layer)]; }
+
   void plan(std::span<const BatchItem> batch);
-  void plan_rope();
+  void plan_heads(HeadsKind& kind);
+  void plan_rope(RopeTable& table);
   void run(Worker& worker, const KvCache& cache);
   void embed(Worker& worker);
-  void norm(Worker& worker, const std::vector<float>& weight);
+  void embed_row(std::int64_t row);
+  void apply(const Norm& norm, std::int64_t width, const float* in, float* out) const;
+  void norm(Worker& worker, const Norm& norm, Rows& out);
+  const Rows& inputs_of_part(Worker& worker, const Norm& before);
+  Rows& outputs_of_part() { return is_around() ? branch : x; }
+  void end_part(Worker& worker, const Norm& after);
+  bool is_around() const { return model.decoder.norm_place == checkpoint::NormPlace::around; }
+
+  void product(const PanelMatrix& weight, std::int64_t panel, const Rows& in, std::int64_t begin, std::int64_t end, bool accumulate,
+               Rows& out) const;
+  void add_bias(const Linear& linear, std::int64_t panel, std::int64_t begin, std::int64_t end, Rows& out) const;
   void lora_low(Worker& worker, std::int64_t layer, LoraGroup group, const Rows& in);
+  void low_panel(const LoraInputs& inputs, std::int64_t panel, const Rows& in, std::int64_t begin, std::int64_t end, Rows& out) const;
+  void add_lora(const LoraInputs& inputs, int slot, std::int64_t panel, const Rows& products, std::int64_t begin, std::int64_t end,
+                Rows& out) const;
   void linear(const Linear& linear, std::int64_t panel, const Rows& in, Rows& out, bool accumulate, std::int64_t layer,
               LoraGroup group, int slot);
-  void attention_inputs(Worker& worker, std::int64_t layer);
-  void rotate_and_store(Worker& worker, std::int64_t layer, const KvCache& cache);
-  void attend(Worker& worker, std::int64_t layer, const KvCache& cache);
-  void attend_task(const AttentionTask& task, AttentionScratch& scratch, std::int64_t layer, const KvCache& cache);
-  void attention_outputs(Worker& worker, std::int64_t layer);
-  void mlp(Worker& worker, std::int64_t layer);
+  void activate(float* gate, const float* up, std::int64_t n) const;
+  void feed_forward(Worker& worker, std::int64_t layer, const Rows& in);
   void output_head(Worker& worker);
+
+  // network_attention.cpp
+  void attention(Worker& worker, std::int64_t layer, const KvCache& cache, const Rows& in);
+  void attention_inputs(Worker& worker, std::int64_t layer, const Rows& in);
+  void rotate_and_store(Worker& worker, std::int64_t layer, const KvCache& cache);
+  void turn(const Norm& norm, const RopeTable* table, std::int64_t row, float* head, float* padded_head) const;
+  void attend_task(const AttentionTask& task, AttentionScratch& scratch, std::int64_t layer, const KvCache& cache);
+
+  // network_experts.cpp
+  void mixture(Worker& worker, std::int64_t layer, const Rows& in);
+  void choose(std::int64_t row, std::int64_t experts);
+  void gather(std::int64_t experts);
+  void compute_experts(Worker& worker, std::int64_t layer);
 };
 
 }  // namespace luthier::serve

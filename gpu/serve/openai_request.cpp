@@ -233,6 +233,9 @@ Result<EmbeddingRequest> read_embedding_request(const ordered_json& body) {
   if (format != "float" && format != "base64") members.refuse("encoding_format must be \"float\" or \"base64\"", "encoding_format");
   out.is_base64 = format == "base64";
   out.dimensions = members.integer("dimensions", 1, INT32_MAX);
+  const auto kind = text_kind(members.text("input_type").value_or(""));
+  if (kind) out.kind = *kind;
+  else members.refuse("input_type " + kind.error().message, "input_type");
   if (members.failed()) return members.error();
   auto inputs = read_prompts(members.find("input"), "input", inputs_max);
   if (!inputs) return inputs.error();

@@ -12,6 +12,7 @@
 
 #include "events/base/result.hpp"
 #include "gpu/serve/sampling.hpp"
+#include "gpu/serve/text_kind.hpp"
 #include "gpu/text/tokenizer.hpp"
 
 namespace luthier::serve {
@@ -48,6 +49,7 @@ struct EmbeddingRequest {
   std::vector<Prompt> inputs;
   bool is_base64 = false;              // float32, little-endian; else numbers
   std::optional<std::int64_t> dimensions;  // must be the model's
+  TextKind kind = TextKind::plain;         // "input_type", as NVIDIA's embedding services name it
 };
 
 // Parsed with bounds on nesting; an object or an error.

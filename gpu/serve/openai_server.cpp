@@ -220,7 +220,9 @@ HttpAnswer OpenAiServer::Parts::embed(const HttpRequest& request) {
   for (std::size_t begin = 0; begin < wish->inputs.size(); begin += inputs_at_a_time) {
     std::vector<GenerationRequest> group;
     for (std::size_t i = begin; i < std::min(begin + inputs_at_a_time, wish->inputs.size()); ++i) {
-      auto ids = encode(wish->inputs[i]);
+      auto input = wish->inputs[i];
+      if (auto* text = std::get_if<std::string>(&input.content)) text->insert(0, prefix_of(engine->decoder(), wish->kind));
+      auto ids = encode(input);
       if (!ids) return refusal(ids.error());
       tokens += static_cast<std::int64_t>(ids->size());
       GenerationRequest one;

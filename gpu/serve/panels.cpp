@@ -8,14 +8,14 @@ std::int64_t packed_size(std::int64_t outputs, std::int64_t inputs, int width) {
   return (outputs + width - 1) / width * width * inputs;
 }
 
-void pack_panel(std::span<const float> row_major, std::int64_t outputs, std::int64_t inputs, int width, std::int64_t i,
-                float* out) {
+void pack_panel(const MatrixView& from, int width, std::int64_t i, float* out) {
   const std::int64_t first = i * width;
-  const std::int64_t count = std::min<std::int64_t>(width, outputs - first);
-  const float* from = row_major.data() + first * inputs;
-  for (std::int64_t k = 0; k < inputs; ++k) {
+  const std::int64_t count = std::min<std::int64_t>(width, from.outputs - first);
+  const float* begin = from.data + first * from.output_stride;
+  for (std::int64_t k = 0; k < from.inputs; ++k) {
+    const float* row = begin + k * from.input_stride;
     float* to = out + k * width;
-    for (std::int64_t j = 0; j < count; ++j) to[j] = from[j * inputs + k];
+    for (std::int64_t j = 0; j < count; ++j) to[j] = row[j * from.output_stride];
     std::fill(to + count, to + width, 0.0F);
   }
 }

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <span>
 
 namespace luthier::serve {
 
@@ -22,9 +21,17 @@ struct PanelMatrix {
 // How many floats a packed matrix takes: outputs are rounded up to whole panels.
 std::int64_t packed_size(std::int64_t outputs, std::int64_t inputs, int width);
 
-// Writes panel i of a row-major matrix; outputs past the end are zero.
-void pack_panel(std::span<const float> row_major, std::int64_t outputs, std::int64_t inputs, int width, std::int64_t i,
-                float* out);
+// A matrix as it lies in a checkpoint: element (output, input) at data[output * output_stride + input * input_stride].
+struct MatrixView {
+  const float* data = nullptr;
+  std::int64_t outputs = 0, inputs = 0;
+  std::int64_t output_stride = 0, input_stride = 1;
+
+  static MatrixView rows(const float* data, std::int64_t outputs, std::int64_t inputs) { return {data, outputs, inputs, inputs, 1}; }
+};
+
+// Writes panel i; outputs past the end are zero.
+void pack_panel(const MatrixView& from, int width, std::int64_t i, float* out);
 
 // Rows of activations lie this many floats apart: whole panels, and an odd number of cache lines, because at an even
 // number the same column of twelve rows falls into few sets of the first cache.

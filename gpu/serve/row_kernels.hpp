@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "gpu/checkpoint/decoder.hpp"
+
 namespace luthier::serve {
 
 struct RowKernels {
@@ -19,11 +21,21 @@ struct RowKernels {
   // out = x / sqrt(mean(x^2) + epsilon) * weight. All three are readable up to a multiple of 16, with zeros there.
   void (*rmsnorm)(const float* x, const float* weight, std::int64_t width, float epsilon, float* out);
 
-  // gate = silu(gate) * up; n is a multiple of 16.
-  void (*swiglu)(float* gate, const float* up, std::int64_t n);
+  // out = (x - mean) / sqrt(variance + epsilon) * weight + bias, the same way.
+  void (*layernorm)(const float* x, const float* weight, const float* bias, std::int64_t width, float epsilon, float* out);
 
-  // scores[0..count) become exp(score - max), scores[count..padded) zero; padded is a multiple of 16. Returns the sum.
-  float (*softmax)(float* scores, std::int64_t count, std::int64_t padded);
+  // gate = f(gate) * up, or without `up` (nullptr) f(gate); n is a multiple of 16.
+  void (*activate)(checkpoint::Activation f, float* gate, const float* up, std::int64_t n);
+
+  // GPT-OSS's: gate at most `limit`, up within it; gate = (up + 1) * gate * sigmoid(alpha * gate).
+  void (*clamped_swiglu)(float* gate, const float* up, std::int64_t n, float limit, float alpha);
+
+  // x = cap * tanh(x / cap); n is a multiple of 16.
+  void (*softcap)(float* x, std::int64_t n, float cap);
+
+  // scores[first..count) become exp(score - max), those of [0..first) and [count..padded) zero; padded is a multiple of 16.
+  // Returns the sum. A sink takes part in max and sum as one more score that is not there; minus infinity: none.
+  float (*softmax)(float* scores, std::int64_t first, std::int64_t count, std::int64_t padded, float sink);
 
   // The index of the largest value, the lowest one of equals; NaN never wins. n > 0.
   std::int64_t (*argmax)(const float* x, std::int64_t n);

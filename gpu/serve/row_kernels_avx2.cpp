@@ -51,7 +51,7 @@ LUTHIER_TARGET LUTHIER_INLINE __m256 v_high(V x) { return x.b; }
 
 }  // namespace
 
-const RowKernels row_kernels_avx2{"avx2", multiply, rmsnorm, swiglu, softmax, argmax};
+const RowKernels row_kernels_avx2{"avx2", multiply, rmsnorm, layernorm, activate, clamped_swiglu, softcap, softmax, argmax};
 
 }  // namespace luthier::serve
 

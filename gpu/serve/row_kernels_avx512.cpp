@@ -42,7 +42,7 @@ LUTHIER_TARGET LUTHIER_INLINE __m256 v_high(V x) { return _mm512_extractf32x8_ps
 
 }  // namespace
 
-const RowKernels row_kernels_avx512{"avx512", multiply, rmsnorm, swiglu, softmax, argmax};
+const RowKernels row_kernels_avx512{"avx512", multiply, rmsnorm, layernorm, activate, clamped_swiglu, softcap, softmax, argmax};
 
 }  // namespace luthier::serve
 

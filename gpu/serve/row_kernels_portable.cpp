@@ -51,6 +51,6 @@ LUTHIER_INLINE float v_largest(V v) { return halves(v, [](float a, float b) { re
 
 }  // namespace
 
-const RowKernels row_kernels_portable{"portable", multiply, rmsnorm, swiglu, softmax, argmax};
+const RowKernels row_kernels_portable{"portable", multiply, rmsnorm, layernorm, activate, clamped_swiglu, softcap, softmax, argmax};
 
 }  // namespace luthier::serve

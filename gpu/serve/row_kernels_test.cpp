@@ -76,7 +76,7 @@ TEST_CASE("softmax sums to one over the tokens that may be seen and is nothing b
       auto weights = scores;
       for (auto& weight : weights) weight *= 20;
       const auto scaled = weights;
-      const float sum = kernels->softmax(weights.data(), count, padded);
+      const float sum = kernels->softmax(weights.data(), 0, count, padded, -std::numeric_limits<float>::infinity());
       double expected_sum = 0, max = -1e9;
       for (std::int64_t i = 0; i < count; ++i) max = std::max<double>(max, scaled[static_cast<std::size_t>(i)]);
       for (std::int64_t i = 0; i < count; ++i) expected_sum += std::exp(scaled[static_cast<std::size_t>(i)] - max);
@@ -104,7 +104,7 @@ TEST_CASE("norm and activation follow their formulas") {
 
     std::vector<float> gate{-200, -88, -20, -1, -0.0F, 0, 1, 3, 20, 87, 88, 200, 1e-20F, 5, -5, 0.5F}, up(16, 2);
     const auto before = gate;
-    kernels->swiglu(gate.data(), up.data(), 16);
+    kernels->activate(luthier::checkpoint::Activation::silu, gate.data(), up.data(), 16);
     for (std::size_t i = 0; i < 16; ++i)
       CHECK(gate[i] == Approx(2 * before[i] / (1 + std::exp(-double{before[i]}))).epsilon(2e-6).margin(1e-30));
   }

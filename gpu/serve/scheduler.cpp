@@ -62,7 +62,7 @@ std::vector<StepItem> Scheduler::plan() {
   for (const auto& sequence : running_) {
     const std::int64_t pending = sequence->length() - sequence->computed;
     const std::int64_t count = pending == 1 ? 1 : std::min(pending, prompt_tokens);
-    if (count == 0) continue;
+    if (count == 0 || (whole_texts_ && count < pending)) continue;
     if (pending > 1) prompt_tokens -= count;
     items.push_back({sequence.get(), count, count == pending});
   }

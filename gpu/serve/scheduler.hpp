@@ -22,8 +22,9 @@ struct StepItem {
 // it waits in front and computes its tokens again; so the oldest one always gets on, and no memory is ever lacking.
 class Scheduler {
  public:
-  Scheduler(std::int64_t blocks, std::int64_t running_max, std::int64_t step_tokens_max)
-      : pool_(blocks), running_max_(running_max), step_tokens_max_(step_tokens_max) {}
+  // `whole_texts`: no request's tokens are divided among steps; none may be longer than step_tokens_max.
+  Scheduler(std::int64_t blocks, std::int64_t running_max, std::int64_t step_tokens_max, bool whole_texts = false)
+      : pool_(blocks), running_max_(running_max), step_tokens_max_(step_tokens_max), whole_texts_(whole_texts) {}
 
   void add(std::unique_ptr<Sequence> sequence) { waiting_.push_back(std::move(sequence)); }
   // Ends all for which it holds, running or waiting, and gives their blocks back.
@@ -45,6 +46,7 @@ class Scheduler {
 
   BlockPool pool_;
   const std::int64_t running_max_, step_tokens_max_;
+  const bool whole_texts_;
   std::deque<std::unique_ptr<Sequence>> waiting_;
   std::vector<std::unique_ptr<Sequence>> running_;  // oldest first
   std::int64_t preemptions_ = 0;

@@ -9,7 +9,7 @@
 
 #include "gpu/serve/generation.hpp"
 #include "gpu/serve/kv_cache.hpp"
-#include "gpu/serve/mean_pool.hpp"
+#include "gpu/serve/pool.hpp"
 #include "gpu/serve/stop_filter.hpp"
 #include "gpu/text/tokenizer.hpp"
 
@@ -40,7 +40,7 @@ class Sequence {
 
   std::int64_t computed = 0;     // tokens whose keys and values are in the blocks
   std::vector<BlockId> blocks;
-  MeanPool pool;                 // of a request for an embedding: over the computed tokens
+  Pool pool;                     // of a request for an embedding: over the computed tokens
 
  private:
   GenerationRequest request_;
