@@ -3,13 +3,14 @@
 #include <algorithm>
 
 #include "gpu/text/unicode.hpp"
+#include "gpu/text/unicode_sets.hpp"
 #include "gpu/text/utf8.hpp"
 
 namespace luthier::text {
 namespace {
 
-bool word_ends_at(std::string_view text, std::size_t end) { return end > 0 && is_word(code_point_before(text, end).value); }
-bool word_starts_at(std::string_view text, std::size_t at) { return at < text.size() && is_word(code_point_at(text, at).value); }
+bool word_ends_at(std::string_view text, std::size_t end) { return end > 0 && is_word_character(code_point_before(text, end).value); }
+bool word_starts_at(std::string_view text, std::size_t at) { return at < text.size() && is_word_character(code_point_at(text, at).value); }
 
 std::size_t without_space_before(std::string_view text, std::size_t end, std::size_t floor) {
   while (end > floor) {

@@ -142,7 +142,7 @@ TEST_CASE("a hostile tokenizer is refused with the file's name, soon") {
   const std::string hostile[] = {
       "", "[]", "{}", "nonsense", times(100000, "["), with("/model/vocab", 5), with("/model/vocab", {{"a", -1}}), with("/model/vocab", {{"a", 4000000000}}), with("/model/vocab", {{"a", 1}, {"b", 1}}),
       with("/model/merges", {"a"}), with("/model/merges", {"zz qq"}), with("/model/merges", {{1, 2}}), with("/model/type", "Unigram"), with("/model/dropout", 0.5), with("/normalizer", std::move(deep)),
-      with("/normalizer", {{"type", "Precompiled"}}), with("/pre_tokenizer", {{"type", "None"}}), with("/pre_tokenizer", 7), with("/decoder", {{"type", "CTC"}}), with("/post_processor", {{"type", "TemplateProcessing"}}),
+      with("/normalizer", {{"type", "Precompiled"}}), with("/pre_tokenizer", {{"type", "None"}}), with("/pre_tokenizer", 7), with("/decoder", {{"type", "None"}}), with("/post_processor", {{"type", "TemplateProcessing"}}),
       with("/added_tokens", 5), with("/added_tokens/0", {{"id", -5}, {"content", "<new>"}}), with("/added_tokens/0/content", nullptr), regex("("), regex("[a"), regex("a{99999}{99999}"), regex(times(100000, "(")), regex("\\C"),
   };
   for (const auto& source : hostile) {

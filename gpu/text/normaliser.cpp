@@ -1,15 +1,17 @@
 #include "gpu/text/normaliser.hpp"
 
-#include <utf8proc.h>
-
 #include "gpu/text/byte_alphabet.hpp"
+#include "gpu/text/normaliser_kinds.hpp"
 #include "gpu/text/unicode.hpp"
+#include "gpu/text/unicode_sets.hpp"
 #include "gpu/text/utf8.hpp"
 
 namespace luthier::text {
 namespace {
 
 bool is_ascii(char c) { return static_cast<unsigned char>(c) < 0x80; }
+
+}  // namespace
 
 // ASCII never changes and only takes marks that follow it, so the work is done on runs of other characters, each with
 // the ASCII character in front of it.
@@ -39,31 +41,24 @@ void apply_form(Aligned& text, Form form) {
   text = out.take();
 }
 
-// `change` appends what a character becomes, or nothing.
-template <class Change>
-void change_characters(Aligned& text, Change change) {
-  Rewriter out(text);
-  std::string changed;
-  for (std::size_t at = 0; at < text.text.size();) {
-    const auto [value, bytes] = code_point_at(text.text, at);
-    changed.clear();
-    change(value, changed);
-    out.put(changed, at, at + bytes);
-    at += bytes;
-  }
-  text = out.take();
-}
+void lower_case(char32_t c, std::string& out) { append_lower_case(out, c); }
 
-void lower_case(char32_t c, std::string& out) {
-  if (c == 0x130) {
-    out += "i\xCC\x87";  // the only character whose lower case is two
-  } else {
-    append_utf8(out, static_cast<char32_t>(utf8proc_tolower(static_cast<utf8proc_int32_t>(c))));
-  }
-}
+namespace {
 
 void drop_mark(char32_t c, std::string& out) {
-  if (!is_mark(c)) append_utf8(out, c);
+  if (!is_accent(c)) append_utf8(out, c);
+}
+
+// SentencePiece's rules for translation corpora.
+void nmt(char32_t c, std::string& out) {
+  const bool vanishes = (c >= 0x01 && c <= 0x08) || c == 0x0B || (c >= 0x0E && c <= 0x1F) || c == 0x7F || c == 0x8F || c == 0x9F;
+  const bool is_blank = c == 0x09 || c == 0x0A || c == 0x0C || c == 0x0D || c == 0x1680 || (c >= 0x200B && c <= 0x200F) || c == 0x2028 ||
+                        c == 0x2029 || c == 0x2581 || c == 0xFEFF || c == 0xFFFD;
+  if (is_blank) {
+    out += ' ';
+  } else if (!vanishes) {
+    append_utf8(out, c);
+  }
 }
 
 void strip(Aligned& text, bool left, bool right) {
@@ -159,6 +154,9 @@ Normaliser make_normaliser(const ConfigReader& config, int depth) {
   if (type == "NFKD") return form_of(Form::nfkd);
   if (type == "Lowercase") return changing(lower_case);
   if (type == "StripAccents") return changing(drop_mark);
+  if (type == "Nmt") return changing(nmt);
+  if (type == "BertNormalizer") return bert_normaliser(config);
+  if (type == "Precompiled") return precompiled_normaliser(config);
   if (type == "Strip")
     return [left = config.flag("strip_left", true), right = config.flag("strip_right", true)](Aligned& text) -> Result<void> {
       strip(text, left, right);
@@ -181,8 +179,8 @@ Normaliser make_normaliser(const ConfigReader& config, int depth) {
       return {};
     };
   config["type"].fail("the normaliser \"" + type +
-                      "\" is not supported; Sequence, NFC, NFD, NFKC, NFKD, Replace, Prepend, Lowercase, Strip, StripAccents and "
-                      "ByteLevel are");
+                      "\" is not supported; Sequence, NFC, NFD, NFKC, NFKD, Replace, Prepend, Lowercase, Strip, StripAccents, "
+                      "ByteLevel, Precompiled, BertNormalizer and Nmt are");
   return {};
 }
 

@@ -1,5 +1,5 @@
-// The normalisers of tokenizer.json: null, Sequence, NFC, NFD, NFKC, NFKD, Replace, Prepend, Lowercase, Strip, StripAccents
-// and ByteLevel.
+// The normalisers of tokenizer.json: null, Sequence, NFC, NFD, NFKC, NFKD, Replace, Prepend, Lowercase, Strip, StripAccents,
+// ByteLevel, Precompiled, BertNormalizer and Nmt.
 #pragma once
 
 #include <functional>
@@ -9,6 +9,7 @@
 #include "gpu/text/aligned.hpp"
 #include "gpu/text/config_reader.hpp"
 #include "gpu/text/regex.hpp"
+#include "gpu/text/unicode.hpp"
 
 namespace luthier::text {
 

@@ -1,6 +1,6 @@
 #include "gpu/text/post_processor.hpp"
 
-#include "gpu/text/bpe.hpp"
+#include "gpu/text/vocabulary.hpp"
 #include "gpu/text/normaliser.hpp"
 
 namespace luthier::text {

@@ -7,6 +7,7 @@
 #include "gpu/text/regex.hpp"
 #include "gpu/text/splitting.hpp"
 #include "gpu/text/unicode.hpp"
+#include "gpu/text/unicode_sets.hpp"
 #include "gpu/text/utf8.hpp"
 
 namespace luthier::text {
@@ -88,7 +89,7 @@ PreTokenizer whitespace() {
       enum class Class { none, word, other } current = Class::none;
       for (std::size_t at = 0; at < text.size();) {
         const auto [value, bytes] = code_point_at(text, at);
-        const auto kind = is_word(value) ? Class::word : is_white_space(value) ? Class::none : Class::other;
+        const auto kind = is_word_character(value) ? Class::word : is_white_space(value) ? Class::none : Class::other;
         if (kind != Class::none && kind == current) parts.back().end = at + bytes;
         if (kind != Class::none && kind != current) parts.push_back({at, at + bytes, false});
         current = kind;
@@ -163,9 +164,35 @@ PreTokenizer sequence(const ConfigReader& list, int depth) {
   };
 }
 
-bool is_ascii_or_unicode_punctuation(char32_t c) {
-  if (c < 0x80) return (c >= 33 && c <= 47) || (c >= 58 && c <= 64) || (c >= 91 && c <= 96) || (c >= 123 && c <= 126);
-  return is_punctuation(c);
+// Blanks go away, and each punctuation character stands alone.
+PreTokenizer bert() {
+  return [](Pieces& pieces) -> Result<void> {
+    const auto by = [&](bool (*is_match)(char32_t), Behaviour behaviour) {
+      return split(pieces, behaviour, [&](std::string_view text, std::vector<Part>& parts) -> Result<void> {
+        find_characters(is_match, text, parts);
+        return {};
+      });
+    };
+    if (auto done = by(is_white_space, Behaviour::removed); !done) return done;
+    return by(is_split_punctuation, Behaviour::isolated);
+  };
+}
+
+PreTokenizer fixed_length(const ConfigReader& config) {
+  const auto length = config.integer("length", 5);
+  if (length < 1) config["length"].fail("is not 1 or more");
+  return [length](Pieces& pieces) {
+    return split(pieces, Behaviour::isolated, [&](std::string_view text, std::vector<Part>& parts) -> Result<void> {
+      std::int64_t count = 0;
+      for (std::size_t at = 0; at < text.size(); ++count) {
+        const std::size_t end = at + code_point_at(text, at).bytes;
+        if (count % length == 0) parts.push_back({at, end, false});
+        parts.back().end = end;
+        at = end;
+      }
+      return {};
+    });
+  };
 }
 
 Behaviour punctuation_behaviour(const ConfigReader& config) {
@@ -184,15 +211,17 @@ PreTokenizer make_pre_tokenizer(const ConfigReader& config, int depth) {
   if (type == "ByteLevel") return byte_level(config);
   if (type == "Split") return split_by_pattern(config);
   if (type == "Digits")
-    return split_by_character(is_numeric, config.flag("individual_digits", false) ? Behaviour::isolated : Behaviour::contiguous);
+    return split_by_character(is_number, config.flag("individual_digits", false) ? Behaviour::isolated : Behaviour::contiguous);
   if (type == "Metaspace") return metaspace(config);
   if (type == "Whitespace") return whitespace();
   if (type == "WhitespaceSplit") return split_by_character(is_white_space, Behaviour::removed);
-  if (type == "Punctuation") return split_by_character(is_ascii_or_unicode_punctuation, punctuation_behaviour(config));
+  if (type == "Punctuation") return split_by_character(is_split_punctuation, punctuation_behaviour(config));
   if (type == "CharDelimiterSplit") return char_delimiter(config);
+  if (type == "BertPreTokenizer") return bert();
+  if (type == "FixedLength") return fixed_length(config);
   config["type"].fail("the pre-tokenizer \"" + type +
                       "\" is not supported; Sequence, ByteLevel, Split, Digits, Metaspace, Whitespace, WhitespaceSplit, "
-                      "Punctuation and CharDelimiterSplit are");
+                      "Punctuation, CharDelimiterSplit, BertPreTokenizer and FixedLength are");
   return {};
 }
 

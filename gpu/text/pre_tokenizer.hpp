@@ -1,5 +1,5 @@
-// The pre-tokenizers of tokenizer.json, which cut a text into the words that BPE works on: ByteLevel, Split, Digits,
-// Sequence, Metaspace, Whitespace, WhitespaceSplit, Punctuation and CharDelimiterSplit.
+// The pre-tokenizers of tokenizer.json, which cut a text into the words that the model works on: ByteLevel, Split,
+// Digits, Sequence, Metaspace, Whitespace, WhitespaceSplit, Punctuation, CharDelimiterSplit, BertPreTokenizer and FixedLength.
 #pragma once
 
 #include <functional>

@@ -7,6 +7,7 @@
 #include <cassert>
 #include <cstdint>
 
+#include "gpu/text/regex_stand_ins.hpp"
 #include "gpu/text/utf8.hpp"
 
 namespace luthier::text {
@@ -33,6 +34,7 @@ struct Regex::Program {
 struct Regex::Scan::Memory {
   pcre2_match_data* data = nullptr;
   pcre2_match_context* context = nullptr;
+  std::string older;  // the text, where it has characters that PCRE2 does not know
   ~Memory() {
     pcre2_match_data_free(data);
     pcre2_match_context_free(context);
@@ -68,6 +70,7 @@ Result<Regex> Regex::literal(std::string_view text) {
 
 Regex::Scan::Scan(const Regex& regex, std::string_view valid)
     : regex_(regex), text_(valid), memory_(std::make_unique<Memory>()) {
+  if (put_stand_ins(valid, memory_->older)) text_ = memory_->older;
   memory_->data = pcre2_match_data_create(1, nullptr);
   memory_->context = pcre2_match_context_create(nullptr);
   assert(memory_->data != nullptr && memory_->context != nullptr);

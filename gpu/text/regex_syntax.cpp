@@ -1,4 +1,5 @@
 // Where Oniguruma's Ruby syntax and PCRE2 write the same thing differently.
+#include <algorithm>
 #include <vector>
 
 #include "gpu/text/regex.hpp"
@@ -8,8 +9,18 @@ namespace {
 
 // Oniguruma's \s is White_Space; PCRE2's has U+180E as well. Its \w is wider than PCRE2's.
 constexpr std::string_view space = "\\x09-\\x0d\\x20\\x85\\xa0\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}\\x{205f}\\x{3000}";
-constexpr std::string_view word = "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}";
+constexpr std::string_view word = "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\xb2\\xb3\\xb9\\xbc-\\xbe";
 constexpr std::string_view hexadecimal = "0-9a-fA-F";
+
+// [:name:] inside a class; others mean the same in both.
+constexpr std::pair<std::string_view, std::string_view> posix_classes[] = {
+    {"alpha", "\\p{Alphabetic}"}, {"upper", "\\p{Uppercase}"}, {"lower", "\\p{Lowercase}"}, {"space", space},
+    {"punct", "\\p{P}\\p{S}"},   {"alnum", "\\p{Alphabetic}\\p{Nd}\\xb2\\xb3\\xb9\\xbc-\\xbe"}, {"word", word}};
+
+// Oniguruma's \p{Han} is the property Script; PCRE2's means Script_Extensions.
+constexpr std::string_view scripts[] = {"Arabic", "Armenian", "Bengali", "Common", "Cyrillic", "Devanagari", "Ethiopic", "Georgian", "Greek",
+    "Gujarati", "Gurmukhi", "Han", "Hangul", "Hebrew", "Hiragana", "Inherited", "Kannada", "Katakana", "Khmer", "Lao", "Latin", "Malayalam",
+    "Mongolian", "Myanmar", "Sinhala", "Tamil", "Telugu", "Thai", "Tibetan"};
 
 class Translator {
  public:
@@ -73,6 +84,17 @@ class Translator {
       return;
     }
     const auto close = source_.find('}', at_);
+    if ((kind == 'p' || kind == 'P') && peek(2) == '{' && close != std::string_view::npos) {
+      std::size_t name = at_ + 3;
+      const bool negated = source_[name] == '^';
+      if (negated) ++name;
+      const auto script = source_.substr(name, close - name);
+      if (std::find(std::begin(scripts), std::end(scripts), script) != std::end(scripts)) {
+        out_ += "\\" + std::string(1, kind) + "{" + (negated ? "^" : "") + "sc:" + std::string(script) + "}";
+        at_ = close + 1;
+        return;
+      }
+    }
     const bool braced = peek(2) == '{' && std::string_view("pPxo").find(kind) != std::string_view::npos;
     copy(braced && close != std::string_view::npos ? close + 1 - at_ : 2);
   }
@@ -94,9 +116,20 @@ class Translator {
     if (c == '&' && peek(1) == '&') why_ = "an intersection of character classes (&&) is not supported";
     if (c == '[' && peek(1) == ':') {
       const auto end = source_.find(":]", at_);
-      if (end != std::string_view::npos) return copy(end + 2 - at_);
+      if (end != std::string_view::npos) return posix_class(end);
     }
     copy(1);
+  }
+
+  void posix_class(std::size_t end) {
+    const auto name = source_.substr(at_ + 2, end - at_ - 2);
+    for (const auto& [known, members] : posix_classes) {
+      if (name != known) continue;
+      out_ += members;
+      at_ = end + 2;
+      return;
+    }
+    copy(end + 2 - at_);
   }
 
   void open_group() {

@@ -208,6 +208,69 @@ class SuffixStage final : public DecodeStage {
   bool is_held_ = false;
 };
 
+std::string replaced(std::string text, std::string_view from, std::string_view to) {
+  for (auto at = from.empty() ? std::string::npos : text.find(from); at != std::string::npos; at = text.find(from, at + to.size()))
+    text.replace(at, from.size(), to);
+  return text;
+}
+
+// English punctuation without the blanks that its tokens came with.
+std::string tidy(std::string text) {
+  constexpr std::pair<std::string_view, std::string_view> rules[] = {
+      {" .", "."}, {" ?", "?"}, {" !", "!"}, {" ,", ","}, {" ' ", "'"}, {" n't", "n't"},
+      {" 'm", "'m"}, {" do not", " don't"}, {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"}};
+  for (const auto& [from, to] : rules) text = replaced(std::move(text), from, to);
+  return text;
+}
+
+// A token with the prefix continues the word before it; any other one begins a word.
+class WordPieceStage final : public DecodeStage {
+ public:
+  WordPieceStage(std::string prefix, bool tidies) : prefix_(std::move(prefix)), tidies_(tidies) {}
+  void push(std::string_view part, bool ends_token) override {
+    token_ += part;
+    if (!ends_token) return;
+    if (!first_) {
+      if (token_.starts_with(prefix_)) {
+        token_.erase(0, prefix_.size());
+      } else {
+        token_.insert(token_.begin(), ' ');
+      }
+    }
+    first_ = false;
+    emit(tidies_ ? tidy(std::move(token_)) : token_, true);
+    token_.clear();
+  }
+  void finish() override { emit_finish(); }
+
+ private:
+  std::string prefix_, token_;
+  bool tidies_, first_ = true;
+};
+
+// What speech models emit: a token for each moment. Repeated ones count once, and the padding token stands for silence.
+class CtcStage final : public DecodeStage {
+ public:
+  CtcStage(std::string padding, std::string delimiter, bool tidies)
+      : padding_(std::move(padding)), delimiter_(std::move(delimiter)), tidies_(tidies) {}
+  void push(std::string_view part, bool ends_token) override {
+    token_ += part;
+    if (!ends_token) return;
+    const bool repeated = previous_ == token_;
+    previous_ = std::exchange(token_, {});
+    if (repeated) return;
+    std::string text = replaced(*previous_, padding_, "");
+    if (tidies_) text = replaced(tidy(std::move(text)), delimiter_, " ");
+    if (!text.empty()) emit(text, true);
+  }
+  void finish() override { emit_finish(); }
+
+ private:
+  std::string padding_, delimiter_, token_;
+  bool tidies_;
+  std::optional<std::string> previous_;
+};
+
 class BlanksStage final : public DecodeStage {
  public:
   void push(std::string_view part, bool ends_token) override {
@@ -263,8 +326,11 @@ TokenDecoder make_token_decoder(const ConfigReader& config, int depth) {
   if (type == "Strip") return strip(config);
   if (type == "Metaspace") return metaspace(config);
   if (type == "BPEDecoder") return one<SuffixStage>(config.text("suffix", "</w>"));
+  if (type == "WordPiece") return one<WordPieceStage>(config.text("prefix", "##"), config.flag("cleanup", true));
+  if (type == "CTC") return one<CtcStage>(config.text("pad_token", "<pad>"), config.text("word_delimiter_token", "|"), config.flag("cleanup", true));
   config["type"].fail("the decoder \"" + type +
-                      "\" is not supported; Sequence, ByteLevel, ByteFallback, Fuse, Replace, Strip, Metaspace and BPEDecoder are");
+                      "\" is not supported; Sequence, ByteLevel, ByteFallback, Fuse, Replace, Strip, Metaspace, BPEDecoder, WordPiece and "
+                      "CTC are");
   return {};
 }
 

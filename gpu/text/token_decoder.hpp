@@ -1,5 +1,5 @@
 // The decoders of tokenizer.json as stages that tokens flow through: ByteLevel, ByteFallback, Fuse, Replace, Strip, Metaspace,
-// BPEDecoder and Sequence. Decoding a whole list and decoding token by token run the same code, so that they agree.
+// BPEDecoder, WordPiece, CTC and Sequence. Decoding a whole list and decoding token by token run the same code, so that they agree.
 #pragma once
 
 #include <functional>

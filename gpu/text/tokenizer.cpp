@@ -19,7 +19,7 @@ struct Tokenizer::Model : TokenizerParts {};
 
 std::optional<TokenId> TokenizerParts::id_of(std::string_view token) const {
   if (const AddedToken* known = added.find(token)) return known->id;
-  return bpe->id_of(token);
+  return vocabulary().id_of(token);
 }
 
 Result<Tokenizer> Tokenizer::load(const std::filesystem::path& path) {
@@ -55,7 +55,7 @@ class Encoder {
 
   // Text without raw tokens: normalise it, cut it at the tokens that live in normalised text, and encode the rest.
   Result<void> ordinary(std::size_t begin, std::size_t end) {
-    Aligned normal = aligned(text_.substr(begin, end - begin), begin, placed_);
+    Aligned normal = aligned(text_.substr(begin, end - begin), begin, placed_ || (begin == 0 && parts_.heeds_start));
     if (parts_.normaliser)
       if (auto done = parts_.normaliser(normal); !done) return done;
     const auto sections = parts_.added.cut(normal.text, true);
@@ -64,8 +64,8 @@ class Encoder {
         push(section.token->id, source_of(normal, section.begin, section.end));
         continue;
       }
-      const bool whole = sections.size() == 1;
-      auto done = words(whole ? std::move(normal) : part(normal, section.begin, section.end), begin == 0 && section.begin == 0);
+      const bool whole = sections.size() == 1, first = begin == 0 && section.begin == 0 && source_of(normal, 0, 1).begin == 0;
+      auto done = words(whole ? std::move(normal) : part(normal, section.begin, section.end), first);
       if (!done || whole) return done;
     }
     return {};
@@ -85,8 +85,8 @@ class Encoder {
       if (auto done = parts_.pre_tokenizer(pieces); !done) return done;
     for (const Piece& piece : pieces.pieces) {
       symbols_.clear();
-      if (!parts_.bpe->encode(std::string_view(pieces.text.text).substr(piece.begin, piece.end - piece.begin), symbols_))
-        return invalid("the text has a character that the vocabulary lacks, and so it does its unk_token");
+      if (!parts_.model->encode(std::string_view(pieces.text.text).substr(piece.begin, piece.end - piece.begin), symbols_))
+        return invalid("the text has something that the vocabulary lacks, and the vocabulary has no unknown token");
       std::size_t at = piece.begin;
       for (const auto& [id, bytes] : symbols_) {
         push(id, source_of(pieces.text, at, at + bytes));
@@ -100,7 +100,7 @@ class Encoder {
   std::string_view text_;
   bool placed_;
   std::vector<PlacedToken> tokens_;
-  std::vector<Bpe::Symbol> symbols_;
+  std::vector<Symbol> symbols_;
 };
 
 }  // namespace
@@ -135,7 +135,7 @@ Result<std::vector<PlacedToken>> Tokenizer::encode_placed(std::string_view text,
 std::optional<std::string_view> Tokenizer::shown(TokenId id, bool skip_special) const {
   if (const AddedToken* added = model_->added.find(id))
     return skip_special && added->special ? std::nullopt : std::optional<std::string_view>(added->shown);
-  const auto token = model_->bpe->token_of(id);
+  const auto token = model_->vocabulary().token_of(id);
   if (!token || !skip_special) return token;
   const AddedToken* same = model_->added.find(*token);
   return same != nullptr && same->special ? std::nullopt : token;
@@ -150,7 +150,7 @@ std::string Tokenizer::decode(std::span<const TokenId> ids, bool skip_special) c
 }
 
 std::int64_t Tokenizer::vocab_size() const {
-  std::int64_t end = model_->bpe->id_end();
+  std::int64_t end = model_->vocabulary().id_end();
   for (const auto& token : model_->added.all()) end = std::max<std::int64_t>(end, token.id + 1);
   return end;
 }

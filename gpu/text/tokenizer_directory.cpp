@@ -26,62 +26,6 @@ Result<std::string> read_if_there(const std::filesystem::path& file, std::size_t
   return text;
 }
 
-std::vector<Bpe::Entry> read_vocabulary(const ConfigReader& config) {
-  std::vector<Bpe::Entry> entries;
-  if (!config.is_object()) {
-    config.fail("is not an object of tokens and ids");
-    return entries;
-  }
-  entries.reserve(config.json().size());
-  for (const auto& [token, id] : config.json().items()) {
-    if (!id.is_number_integer()) config.fail("the id of \"" + token.substr(0, 80) + "\" is not an integer");
-    if (config.failed()) break;
-    entries.push_back({token, id.is_number_unsigned() && id.get<std::uint64_t>() > INT64_MAX ? INT64_MAX : id.get<std::int64_t>()});
-  }
-  return entries;
-}
-
-// ["a", "b"] or "a b".
-std::vector<Merge> read_merges(const ConfigReader& config) {
-  std::vector<Merge> merges;
-  const std::size_t count = config.size();
-  merges.reserve(count);
-  for (std::size_t i = 0; i < count && !config.failed(); ++i) {
-    const auto& merge = config.json()[i];
-    if (const auto* text = merge.get_ptr<const std::string*>()) {
-      const auto blank = text->find(' ');
-      if (blank != std::string::npos && text->find(' ', blank + 1) == std::string::npos) {
-        merges.push_back({std::string_view(*text).substr(0, blank), std::string_view(*text).substr(blank + 1)});
-        continue;
-      }
-    } else if (merge.is_array() && merge.size() == 2 && merge[0].is_string() && merge[1].is_string()) {
-      merges.push_back({merge[0].get_ref<const std::string&>(), merge[1].get_ref<const std::string&>()});
-      continue;
-    }
-    config[i].fail("is neither two tokens with a blank between them nor a list of two tokens");
-  }
-  return merges;
-}
-
-void read_model(const ConfigReader& model, TokenizerParts& parts) {
-  const std::string type = model.text("type", model.has("merges") ? "BPE" : "");
-  if (type != "BPE") return model["type"].fail("the model \"" + type + "\" is not supported; BPE is");
-  if (model.has("dropout") && model["dropout"].json() != 0) return model["dropout"].fail("is not supported; null is");
-  BpeOptions options;
-  if (model.has("unk_token")) options.unknown = model.text("unk_token");
-  options.subword_prefix = model.text("continuing_subword_prefix", "");
-  options.word_suffix = model.text("end_of_word_suffix", "");
-  options.fuse_unknown = model.flag("fuse_unk", false);
-  options.byte_fallback = model.flag("byte_fallback", false);
-  options.ignore_merges = model.flag("ignore_merges", false);
-  auto vocabulary = read_vocabulary(model["vocab"]);
-  const auto merges = read_merges(model["merges"]);
-  if (model.failed()) return;
-  auto bpe = Bpe::make(std::move(vocabulary), merges, std::move(options));
-  if (!bpe) return model.fail(bpe.error());
-  parts.bpe = *std::move(bpe);
-}
-
 AddedToken read_added_token(const ConfigReader& config) {
   AddedToken token;
   token.content = config.text("content");
@@ -95,7 +39,7 @@ AddedToken read_added_token(const ConfigReader& config) {
 
 // The vocabulary's id for a token counts more than the one written beside the token.
 void add_token(AddedToken token, std::int64_t id, const ConfigReader& config, TokenizerParts& parts) {
-  if (const auto known = parts.bpe->id_of(token.content)) id = *known;
+  if (const auto known = parts.vocabulary().id_of(token.content)) id = *known;
   if (id < 0 || id > token_id_max) return config.fail("the id is not from 0 to " + std::to_string(token_id_max));
   token.id = static_cast<TokenId>(id);
   parts.added.add(std::move(token));
@@ -107,7 +51,7 @@ Result<void> read_tokenizer(const std::string& text, const std::filesystem::path
   std::optional<Error> failure;
   const ConfigReader config(*json, "", failure);
   if (!config.is_object()) config.fail("is not a JSON object");
-  if (!config.failed()) read_model(config["model"], parts);
+  parts.model = make_token_model(config["model"]);
   if (!config.failed()) read_pipeline(config, parts);
   const auto added = config["added_tokens"];
   const std::size_t count = config.failed() || added.is_null() ? 0 : added.size();
@@ -123,7 +67,7 @@ std::string token_text(const ConfigReader& config) {
 }
 
 std::int64_t next_id(const TokenizerParts& parts) {
-  std::int64_t next = parts.bpe->id_end();
+  std::int64_t next = parts.vocabulary().id_end();
   for (const auto& token : parts.added.all()) next = std::max<std::int64_t>(next, token.id + 1);
   return next;
 }
@@ -218,11 +162,21 @@ Result<void> read_template_files(const std::filesystem::path& directory, Tokeniz
   return {};
 }
 
+// Is there a Metaspace that marks only the first word?
+bool marks_first(const nlohmann::json& pre_tokenizer) {
+  if (!pre_tokenizer.is_object()) return false;
+  const auto list = pre_tokenizer.find("pretokenizers");
+  if (list != pre_tokenizer.end() && list->is_array()) return std::any_of(list->begin(), list->end(), marks_first);
+  const auto scheme = pre_tokenizer.find("prepend_scheme");
+  return scheme != pre_tokenizer.end() && *scheme == "first";
+}
+
 }  // namespace
 
 void read_pipeline(const ConfigReader& config, TokenizerParts& parts) {
   parts.normaliser = make_normaliser(config["normalizer"]);
   parts.pre_tokenizer = make_pre_tokenizer(config["pre_tokenizer"]);
+  parts.heeds_start = !config.failed() && parts.normaliser && marks_first(config["pre_tokenizer"].json());
   parts.post_processor = make_post_processor(config["post_processor"]);
   parts.decoder = make_token_decoder(config["decoder"]);
 }

@@ -21,23 +21,6 @@ nlohmann::json added_tokens(const TokenizerParts& parts) {
   return list;
 }
 
-nlohmann::json model(const Bpe& bpe) {
-  nlohmann::json vocabulary = nlohmann::json::object(), merges = nlohmann::json::array();
-  for (std::int64_t id = 0; id < bpe.id_end(); ++id)
-    if (const auto token = bpe.token_of(static_cast<TokenId>(id))) vocabulary[std::string(*token)] = id;
-  for (const auto& [left, right] : bpe.merges()) merges.push_back({left, right});
-  return {{"type", "BPE"},
-          {"dropout", nullptr},
-          {"unk_token", nullptr},
-          {"continuing_subword_prefix", nullptr},
-          {"end_of_word_suffix", nullptr},
-          {"fuse_unk", false},
-          {"byte_fallback", false},
-          {"ignore_merges", bpe.options().ignore_merges},
-          {"vocab", std::move(vocabulary)},
-          {"merges", std::move(merges)}};
-}
-
 }  // namespace
 
 FileContents export_tokenizer(const TokenizerParts& parts) {
@@ -46,7 +29,7 @@ FileContents export_tokenizer(const TokenizerParts& parts) {
   tokenizer["truncation"] = nullptr;
   tokenizer["padding"] = nullptr;
   tokenizer["added_tokens"] = added_tokens(parts);
-  tokenizer["model"] = model(*parts.bpe);
+  tokenizer["model"] = parts.model->json();
   // No add_bos_token: the post-processor says it.
   nlohmann::json config = {{"tokenizer_class", "PreTrainedTokenizerFast"}, {"clean_up_tokenization_spaces", false}};
   for (const auto& [name, token] : parts.special) config[name] = token;

@@ -3,17 +3,18 @@
 
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "gpu/text/added_tokens.hpp"
-#include "gpu/text/bpe.hpp"
 #include "gpu/text/normaliser.hpp"
 #include "gpu/text/post_processor.hpp"
 #include "gpu/text/pre_tokenizer.hpp"
 #include "gpu/text/token_decoder.hpp"
+#include "gpu/text/token_model.hpp"
 
 namespace luthier::text {
 
@@ -23,7 +24,8 @@ struct TokenizerParts {
   AddedTokens added;
   Normaliser normaliser;       // may be empty
   PreTokenizer pre_tokenizer;  // may be empty
-  std::optional<Bpe> bpe;
+  bool heeds_start = false;    // it treats the text's first word differently, if the normaliser has left it there
+  std::shared_ptr<const TokenModel> model;
   PostProcessor post_processor;
   TokenDecoder decoder;
   std::map<std::string, std::string> special;    // "bos_token" … to the token's text
@@ -32,6 +34,7 @@ struct TokenizerParts {
   FileContents files;    // of a directory: what it was loaded from
   std::string pipeline;  // of a GGUF file: normalizer, pre_tokenizer, post_processor and decoder as tokenizer.json has them
 
+  const Vocabulary& vocabulary() const { return model->vocabulary(); }
   std::optional<TokenId> id_of(std::string_view token) const;
 };
 

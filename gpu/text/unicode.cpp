@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "gpu/text/unicode_tables.hpp"
 #include "gpu/text/utf8.hpp"
 
 namespace luthier::text {
@@ -33,6 +34,19 @@ bool is_other_alphabetic(char32_t c) {
          (c >= 0x1F170 && c <= 0x1F189);
 }
 
+using Points = std::vector<utf8proc_int32_t>;
+
+// Appends the normal form of `points`, and leaves them in any state.
+void normalise_points(Points& points, bool composed, std::string& out) {
+  order_marks(points);
+  auto length = static_cast<utf8proc_ssize_t>(points.size());
+  if (composed && length > 0) {
+    const auto compose = static_cast<utf8proc_option_t>(UTF8PROC_COMPOSE | UTF8PROC_STABLE);
+    length = utf8proc_normalize_utf32(points.data(), length, compose);
+  }
+  for (utf8proc_ssize_t i = 0; i < length; ++i) append_utf8(out, static_cast<char32_t>(points[static_cast<std::size_t>(i)]));
+}
+
 }  // namespace
 
 bool is_white_space(char32_t c) {
@@ -44,11 +58,6 @@ bool is_numeric(char32_t c) {
   if (c < 0x80) return c >= '0' && c <= '9';
   const auto kind = category(c);
   return kind == UTF8PROC_CATEGORY_ND || kind == UTF8PROC_CATEGORY_NL || kind == UTF8PROC_CATEGORY_NO;
-}
-
-bool is_punctuation(char32_t c) {
-  const auto kind = category(c);
-  return kind >= UTF8PROC_CATEGORY_PC && kind <= UTF8PROC_CATEGORY_PO;
 }
 
 bool is_letter(char32_t c) {
@@ -71,11 +80,18 @@ bool is_word(char32_t c) {
 std::string normalise(std::string_view valid, Form form) {
   const bool compatible = form == Form::nfkc || form == Form::nfkd, composed = form == Form::nfc || form == Form::nfkc;
   const auto decompose = static_cast<utf8proc_option_t>(UTF8PROC_DECOMPOSE | UTF8PROC_STABLE | (compatible ? UTF8PROC_COMPAT : 0));
-  std::vector<utf8proc_int32_t> points;
+  Points points;
   points.reserve(valid.size());
+  std::string out;
   for (std::size_t at = 0; at < valid.size();) {
     const auto [value, bytes] = code_point_at(valid, at);
     at += bytes;
+    if (value >= 0x7F0 && tables::contains(tables::not_normalised, value)) {
+      normalise_points(points, composed, out);
+      points.clear();
+      append_utf8(out, value);
+      continue;
+    }
     utf8proc_int32_t parts[32];  // the longest decomposition in Unicode has 18
     int boundary = 0;
     const auto count = utf8proc_decompose_char(static_cast<utf8proc_int32_t>(value), parts, 32, decompose, &boundary);
@@ -85,14 +101,7 @@ std::string normalise(std::string_view valid, Form form) {
       points.insert(points.end(), parts, parts + count);
     }
   }
-  order_marks(points);
-  auto length = static_cast<utf8proc_ssize_t>(points.size());
-  if (composed && length > 0) {
-    const auto compose = static_cast<utf8proc_option_t>(UTF8PROC_COMPOSE | UTF8PROC_STABLE);
-    length = utf8proc_normalize_utf32(points.data(), length, compose);
-  }
-  std::string out;
-  for (utf8proc_ssize_t i = 0; i < length; ++i) append_utf8(out, static_cast<char32_t>(points[static_cast<std::size_t>(i)]));
+  normalise_points(points, composed, out);
   return out;
 }
 

@@ -8,7 +8,6 @@ namespace luthier::text {
 
 bool is_white_space(char32_t c);  // Unicode's White_Space, what Rust and Oniguruma call a space
 bool is_numeric(char32_t c);      // Nd, Nl, No
-bool is_punctuation(char32_t c);  // P*
 bool is_letter(char32_t c);       // L*
 bool is_mark(char32_t c);         // M*
 bool is_word(char32_t c);         // alphabetic, marks, decimal digits, connectors: what \w means

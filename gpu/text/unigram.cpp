@@ -66,7 +66,8 @@ class Unigram::Run {
       at += length;
     }
     if (!word_.empty()) decide(word_.size());
-    return flush_unknown();
+    flush_unknown();
+    return true;
   }
 
  private:
@@ -113,7 +114,7 @@ class Unigram::Run {
         if (unknown_bytes_ == 0) unknown_begin_ = at;
         unknown_bytes_ += symbol->bytes;
       } else {
-        good_ = flush_unknown() && good_;
+        flush_unknown();
         out_.push_back(*symbol);
       }
       at += symbol->bytes;
@@ -123,8 +124,8 @@ class Unigram::Run {
   }
 
   // Neighbouring unknown characters are one token, which may even be a known one.
-  bool flush_unknown() {
-    if (unknown_bytes_ == 0) return good_;
+  void flush_unknown() {
+    if (unknown_bytes_ == 0) return;
     const auto text = word_.substr(unknown_begin_, unknown_bytes_);
     const auto id = model_.vocabulary().id_of(text);
     const auto has_token = [&](char c) { return model_.byte_tokens_[static_cast<unsigned char>(c)] >= 0; };
@@ -134,7 +135,6 @@ class Unigram::Run {
       out_.push_back({id.value_or(*model_.options_.unknown), static_cast<std::uint32_t>(unknown_bytes_)});
     }
     unknown_bytes_ = 0;
-    return good_;
   }
 
   const Unigram& model_;
@@ -143,7 +143,6 @@ class Unigram::Run {
   std::vector<Node> nodes_;     // of the places from begin_ on
   std::vector<Symbol> path_;
   std::size_t begin_ = 0, unknown_begin_ = 0, unknown_bytes_ = 0;
-  bool good_ = true;
 };
 
 bool Unigram::encode(std::string_view word, std::vector<Symbol>& out) const { return Run(*this, word, out).encode(); }
