@@ -1,5 +1,6 @@
 #include "gpu/kernels/attention.hpp"
 
+#include <algorithm>
 #include <cassert>
 #include <cmath>
 #include <cstring>
@@ -18,11 +19,23 @@ constexpr std::int64_t query_block = 128;          // forward: a block of keys i
 constexpr std::int64_t backward_query_block = 64;
 constexpr float lowest = -3.0e38f;
 
-std::int64_t least(std::int64_t a, std::int64_t b) { return a < b ? a : b; }
+using std::max;
+using std::min;
+
+// Of the keys [key, key + count) a query's row sees those from `from` up to before `to`; none when the two meet.
+struct Seen {
+  std::int64_t from, to;
+};
+
+Seen seen_by(const AttentionShape& shape, std::int64_t row, std::int64_t key, std::int64_t count) {
+  if (shape.all) return {0, count};
+  const std::int64_t to = max(min(count, row + 1 - key), std::int64_t{0});
+  return {shape.window > 0 ? min(max(row + 1 - shape.window - key, std::int64_t{0}), to) : 0, to};
+}
 
 // Buffers of one thread, kept between calls so that a step allocates nothing.
 struct Buffers {
-  std::vector<float> keys_turned, values_turned, scores, score_gradients, sums;
+  std::vector<float> keys_turned, values_turned, scores, score_gradients, slopes, sums;
 
   void reserve(std::int64_t head_dim) {
     const auto turned = static_cast<std::size_t>(head_dim * key_block);
@@ -31,6 +44,7 @@ struct Buffers {
     values_turned.resize(turned);
     scores.resize(query_block * key_block);
     score_gradients.resize(query_block * key_block);
+    slopes.resize(query_block * key_block);
     sums.resize(static_cast<std::size_t>(query_block * head_dim));
   }
 };
@@ -75,6 +89,20 @@ LUTHIER_CLONES float exp_scores(std::int64_t count, float scale, float top, floa
   return sum(total);
 }
 
+// x = cap * tanh(x * scale / cap) for key_block scores; slopes, where wanted: of tanh.
+LUTHIER_CLONES void cap_scores(float scale, float cap, float* x, float* slopes) {
+  for (std::int64_t i = 0; i < key_block; i += 16) {
+    const F16 t = simd::tanh(load<F16>(x + i) * (scale / cap));
+    store(x + i, t * cap);
+    if (slopes) store(slopes + i, 1.0f - t * t);
+  }
+}
+
+LUTHIER_CLONES void multiply_row(const float* by, float* x) {
+#pragma omp simd
+  for (std::int64_t i = 0; i < key_block; ++i) x[i] *= by[i];
+}
+
 LUTHIER_CLONES void scale_row(std::int64_t count, float by, float* x) {
 #pragma omp simd
   for (std::int64_t i = 0; i < count; ++i) x[i] *= by;
@@ -115,25 +143,29 @@ struct Forward {
   std::int64_t rows;
   const float *q, *k, *v;
   std::int64_t ldq, ldkv;
+  const float* sinks;
   float* out;
   std::int64_t ldout;
   float* log_sum_exp;
 };
 
 // Online softmax: `tops` and `totals` belong to the keys seen so far, `sums` is rescaled when a larger score appears.
-void softmax_block(std::int64_t queries, std::int64_t first_query, std::int64_t first_key, std::int64_t keys, float scale,
-                   std::int64_t head_dim, float* scores, float* tops, float* totals, float* sums) {
+void softmax_block(const AttentionShape& shape, std::int64_t queries, std::int64_t first_query, std::int64_t first_key,
+                   std::int64_t keys, float* scores, float* tops, float* totals, float* sums) {
+  const float scale = shape.softcap > 0 ? 1.0f : shape.scale;
   for (std::int64_t i = 0; i < queries; ++i) {
     float* row = scores + i * key_block;
-    const std::int64_t visible = least(keys, first_query + i - first_key + 1);
-    if (visible <= 0) {
+    const Seen seen = seen_by(shape, first_query + i, first_key, keys);
+    if (seen.from == seen.to) {
       std::memset(row, 0, key_block * sizeof(float));
       continue;
     }
-    const float top = std::max(tops[i], max_of(visible, row) * scale);
+    if (shape.softcap > 0) cap_scores(shape.scale, shape.softcap, row, nullptr);
+    std::fill(row, row + seen.from, lowest);  // whose exponential is 0
+    const float top = max(tops[i], max_of(seen.to, row) * scale);
     const float correction = totals[i] == 0.0f ? 0.0f : std::exp(tops[i] - top);
-    totals[i] = totals[i] * correction + exp_scores(visible, scale, top, row);
-    if (correction != 1.0f) scale_row(head_dim, correction, sums + i * head_dim);
+    totals[i] = totals[i] * correction + exp_scores(seen.to, scale, top, row);
+    if (correction != 1.0f) scale_row(shape.head_dim, correction, sums + i * shape.head_dim);
     tops[i] = top;
   }
 }
@@ -141,19 +173,24 @@ void softmax_block(std::int64_t queries, std::int64_t first_query, std::int64_t 
 void forward_task(const Forward& f, const Task& task) {
   const std::int64_t dim = f.shape.head_dim;
   const std::int64_t kv_head = task.head / (f.shape.heads / f.shape.kv_heads);
-  const std::int64_t queries = least(query_block, task.end - task.first_query);
+  const std::int64_t queries = min<std::int64_t>(query_block, task.end - task.first_query);
   Buffers& b = buffers_of_this_thread(dim);
-  float tops[query_block], totals[query_block] = {};
-  for (float& top : tops) top = lowest;
+  // A sink is a key that is seen first and has no value.
+  float tops[query_block], totals[query_block];
+  std::fill(tops, tops + query_block, f.sinks ? f.sinks[task.head] : lowest);
+  std::fill(totals, totals + query_block, f.sinks ? 1.0f : 0.0f);
   std::memset(b.sums.data(), 0, static_cast<std::size_t>(queries * dim) * sizeof(float));
 
   const float* q = f.q + task.first_query * f.ldq + task.head * dim;
-  const std::int64_t last_key = task.first_query + queries;
-  for (std::int64_t key = task.begin; key < last_key; key += key_block) {
-    const std::int64_t keys = least(key_block, last_key - key);
+  // Blocks that no query of this task sees are never looked at.
+  const std::int64_t last_key = f.shape.all ? task.end : task.first_query + queries;
+  const bool windowed = f.shape.window > 0 && !f.shape.all;
+  const std::int64_t first_key = windowed ? max<std::int64_t>(task.begin, task.first_query + 1 - f.shape.window) : task.begin;
+  for (std::int64_t key = first_key; key < last_key; key += key_block) {
+    const std::int64_t keys = min(key_block, last_key - key);
     turn(keys, dim, f.k + key * f.ldkv + kv_head * dim, f.ldkv, b.keys_turned.data());
     small_gemm(queries, key_block, dim, q, f.ldq, 1, b.keys_turned.data(), key_block, b.scores.data(), key_block, false);
-    softmax_block(queries, task.first_query, key, keys, f.shape.scale, dim, b.scores.data(), tops, totals, b.sums.data());
+    softmax_block(f.shape, queries, task.first_query, key, keys, b.scores.data(), tops, totals, b.sums.data());
     small_gemm(queries, dim, keys, b.scores.data(), key_block, 1, f.v + key * f.ldkv + kv_head * dim, f.ldkv,
                b.sums.data(), dim, true);
   }
@@ -188,14 +225,20 @@ void backward_block(const Backward& g, const Task& task, std::int64_t key, std::
   float* dp = b.score_gradients.data();
   small_gemm(queries, key_block, dim, q, g.ldq, 1, b.keys_turned.data(), key_block, p, key_block, false);
   small_gemm(queries, key_block, dim, dout, g.ldout, 1, b.values_turned.data(), key_block, dp, key_block, false);
+  const bool capped = g.shape.softcap > 0;
   for (std::int64_t i = 0; i < queries; ++i) {
     const std::int64_t at = task.head * g.rows + query + i;
-    const std::int64_t visible = least(keys, query + i - key + 1);
-    if (visible <= 0)
-      std::memset(p + i * key_block, 0, key_block * sizeof(float));
-    else
-      exp_scores(visible, g.shape.scale, g.log_sum_exp[at], p + i * key_block);
-    score_gradient_row(p + i * key_block, g.row_dots[at], g.shape.scale, dp + i * key_block);
+    const Seen seen = seen_by(g.shape, query + i, key, keys);
+    float* row = p + i * key_block;
+    if (capped) cap_scores(g.shape.scale, g.shape.softcap, row, b.slopes.data());
+    if (seen.from == seen.to) {
+      std::memset(row, 0, key_block * sizeof(float));
+    } else {
+      exp_scores(seen.to, capped ? 1.0f : g.shape.scale, g.log_sum_exp[at], row);
+      std::fill(row, row + seen.from, 0.0f);
+    }
+    score_gradient_row(row, g.row_dots[at], g.shape.scale, dp + i * key_block);
+    if (capped) multiply_row(b.slopes.data(), dp + i * key_block);
   }
   const std::int64_t to_head = key * ld_heads + task.head * dim;
   small_gemm(keys, dim, queries, p, 1, key_block, dout, g.ldout, g.dv_of_head + to_head, ld_heads, true);
@@ -221,11 +264,14 @@ void backward_task(const Backward& g, const Task& task) {
     g.row_dots[task.head * g.rows + r] =
         dot(dim, g.dout + r * g.ldout + task.head * dim, g.out + r * g.ldout + task.head * dim);
   for (std::int64_t key = task.begin; key < task.end; key += key_block) {
-    const std::int64_t keys = least(key_block, task.end - key);
+    const std::int64_t keys = min<std::int64_t>(key_block, task.end - key);
     turn(keys, dim, g.k + key * g.ldkv + kv_head * dim, g.ldkv, b.keys_turned.data());
     turn(keys, dim, g.v + key * g.ldkv + kv_head * dim, g.ldkv, b.values_turned.data());
-    for (std::int64_t query = key; query < task.end; query += backward_query_block)
-      backward_block(g, task, key, keys, query, least(backward_query_block, task.end - query), b);
+    const std::int64_t first = g.shape.all ? task.begin : key;
+    const bool windowed = g.shape.window > 0 && !g.shape.all;
+    const std::int64_t end = windowed ? min<std::int64_t>(task.end, key + keys - 1 + g.shape.window) : task.end;
+    for (std::int64_t query = first; query < end; query += backward_query_block)
+      backward_block(g, task, key, keys, query, min(backward_query_block, end - query), b);
   }
 }
 
@@ -247,14 +293,25 @@ void sum_groups(const AttentionShape& shape, std::int64_t rows, const float* of_
                     out + r * ldout + h * shape.head_dim);
 }
 
+// A sink's probability is what its exponential takes of the denominator; it has no value, so its score's gradient is -p times
+// each row's sum of p * dp, which dout . out is.
+void sinks_backward(const Backward& g, const float* sinks, float* dsinks) {
+  for (std::int64_t h = 0; h < g.shape.heads; ++h) {
+    double total = 0;
+    for (std::int64_t r = 0; r < g.rows; ++r)
+      total += std::exp(static_cast<double>(sinks[h] - g.log_sum_exp[h * g.rows + r])) * static_cast<double>(g.row_dots[h * g.rows + r]);
+    dsinks[h] -= static_cast<float>(total);
+  }
+}
+
 }  // namespace
 
 void attention_forward(const AttentionShape& shape, std::span<const std::int32_t> starts, const float* q, std::int64_t ldq,
-                       const float* k, const float* v, std::int64_t ldkv, float* out, std::int64_t ldout,
+                       const float* k, const float* v, std::int64_t ldkv, const float* sinks, float* out, std::int64_t ldout,
                        float* log_sum_exp) {
   assert(shape.heads % shape.kv_heads == 0 && shape.head_dim <= attention_head_dim_max);
   if (starts.size() < 2) return;
-  const Forward f{shape, starts.back(), q, k, v, ldq, ldkv, out, ldout, log_sum_exp};
+  const Forward f{shape, starts.back(), q, k, v, ldq, ldkv, sinks, out, ldout, log_sum_exp};
   const auto tasks = forward_tasks(shape, starts);
   const auto count = static_cast<std::int64_t>(tasks.size());
 #pragma omp parallel for schedule(dynamic)
@@ -266,9 +323,9 @@ std::size_t attention_backward_scratch(const AttentionShape& shape, std::int64_t
 }
 
 void attention_backward(const AttentionShape& shape, std::span<const std::int32_t> starts, const float* q, std::int64_t ldq,
-                        const float* k, const float* v, std::int64_t ldkv, const float* out, const float* dout,
-                        std::int64_t ldout, const float* log_sum_exp, float* dq, std::int64_t lddq, float* dk, float* dv,
-                        std::int64_t lddkv, float* scratch) {
+                        const float* k, const float* v, std::int64_t ldkv, const float* sinks, const float* out,
+                        const float* dout, std::int64_t ldout, const float* log_sum_exp, float* dq, std::int64_t lddq, float* dk,
+                        float* dv, std::int64_t lddkv, float* dsinks, float* scratch) {
   if (starts.size() < 2) return;
   const std::int64_t rows = starts.back();
   const std::int64_t of_heads = rows * shape.heads * shape.head_dim;
@@ -283,6 +340,7 @@ void attention_backward(const AttentionShape& shape, std::span<const std::int32_
   for (std::int64_t t = 0; t < count; ++t) backward_task(g, tasks[static_cast<std::size_t>(t)]);
   sum_groups(shape, rows, g.dk_of_head, dk, lddkv);
   sum_groups(shape, rows, g.dv_of_head, dv, lddkv);
+  if (sinks && dsinks) sinks_backward(g, sinks, dsinks);
 }
 
 }  // namespace luthier::kernels

@@ -8,6 +8,7 @@
 #include "gpu/kernels/dispatch.hpp"
 #include "gpu/kernels/embedding.hpp"
 #include "gpu/kernels/reduce.hpp"
+#include "gpu/kernels/soft_cap.hpp"
 #include "gpu/kernels/test_support.hpp"
 
 using namespace luthier::kernels;
@@ -37,6 +38,55 @@ TEST_CASE("no gradient is added back to the row of an id that is skipped") {
   std::vector<float> table(3);
   scatter_add_rows(3, 1, values.data(), ids.data(), table.data(), 0);
   CHECK(table == std::vector<float>{0, 0, 2});
+}
+
+TEST_CASE("rows are added, scaled and multiplied with one another where an expert needs it") {
+  const long width = 70, rows = 40;
+  const auto table = random_values(rows * width, 1), values = random_values(rows * width, 2), scales = random_values(rows, 3);
+  std::vector<std::int32_t> ids;
+  for (long r = 0; r < rows; ++r) ids.push_back(std::int32_t((r * 7) % rows));
+  auto gathered = values, scattered = table, added = table, scaled = values;
+  std::vector<float> dots(rows), expected_gathered = values, expected_scattered = table, expected_added = table, expected_scaled = values,
+                                 expected_dots(rows);
+  for (long r = 0; r < rows; ++r) {
+    double total = 0;
+    for (long i = 0; i < width; ++i) {
+      expected_gathered[r * width + i] += table[ids[r] * width + i];
+      expected_scattered[ids[r] * width + i] += scales[r] * values[r * width + i];
+      expected_added[ids[r] * width + i] += values[r * width + i];
+      expected_scaled[r * width + i] *= scales[r];
+      total += double(values[r * width + i]) * table[r * width + i];
+    }
+    expected_dots[r] = float(total);
+  }
+  add_gathered_rows(rows, width, table.data(), ids.data(), gathered.data());
+  scatter_add_distinct_rows(rows, width, values.data(), ids.data(), scales.data(), scattered.data());
+  scatter_add_distinct_rows(rows, width, values.data(), ids.data(), nullptr, added.data());
+  scale_rows(rows, width, scales.data(), scaled.data());
+  dot_rows(rows, width, values.data(), table.data(), dots.data());
+  CHECK(gathered == expected_gathered);
+  CHECK(largest_difference(scattered, expected_scattered) < 1e-6);
+  CHECK(added == expected_added);
+  CHECK(scaled == expected_scaled);
+  CHECK(largest_difference(dots, expected_dots) < 1e-6);
+}
+
+TEST_CASE("a soft cap keeps values within it, and its slopes are the change of its values") {
+  std::vector<float> x{0, 1e-3f, -0.5f, 3, -20, 100, 1e6f, 0.7f};
+  for (long i = 0; i < 40; ++i) x.push_back(float(i) - 20);
+  auto capped = x;
+  std::vector<float> slopes(x.size()), expected, expected_slopes;
+  for (const float v : x) {
+    const double t = std::tanh(double(v) / 30);
+    expected.push_back(float(30 * t));
+    expected_slopes.push_back(float(1 - t * t));
+  }
+  soft_cap(std::int64_t(x.size()), 30, capped.data(), slopes.data());
+  CHECK(largest_difference(capped, expected) < 2e-7);
+  CHECK(largest_difference(slopes, expected_slopes) < 5e-7);
+  CHECK(capped[1] == Approx(1e-3).epsilon(1e-6));
+  soft_cap(std::int64_t(x.size()), 30, x.data(), nullptr);
+  CHECK(x == capped);
 }
 
 TEST_CASE("a bias is added to every row, and its gradient is the sum of the rows") {

@@ -25,6 +25,11 @@ LUTHIER_CLONES void add_block(std::int64_t count, const float* x, float* y) {
   for (std::int64_t i = 0; i < count; ++i) y[i] += x[i];
 }
 
+LUTHIER_CLONES void scale_block(std::int64_t count, float by, float* x) {
+#pragma omp simd
+  for (std::int64_t i = 0; i < count; ++i) x[i] *= by;
+}
+
 // An infinity or a NaN times 0 is a NaN, and a sum keeps it.
 LUTHIER_CLONES bool block_finite(std::int64_t count, const float* values) {
   F16 total{};
@@ -56,6 +61,11 @@ void add(std::int64_t count, const float* x, float* y) {
 #pragma omp parallel for schedule(static) if (count > 4 * block_length)
   for (std::int64_t begin = 0; begin < count; begin += block_length)
     add_block(length_of(begin, count), x + begin, y + begin);
+}
+
+void scale(std::int64_t count, float by, float* x) {
+#pragma omp parallel for schedule(static) if (count > 4 * block_length)
+  for (std::int64_t begin = 0; begin < count; begin += block_length) scale_block(length_of(begin, count), by, x + begin);
 }
 
 bool all_finite(std::int64_t count, const float* values) {

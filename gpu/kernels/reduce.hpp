@@ -10,6 +10,9 @@ double sum_of_squares(std::int64_t count, const float* values);
 // y[count] += x
 void add(std::int64_t count, const float* x, float* y);
 
+// x[count] *= by
+void scale(std::int64_t count, float by, float* x);
+
 // True when no value is infinite or not a number.
 bool all_finite(std::int64_t count, const float* values);
 

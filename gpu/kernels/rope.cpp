@@ -120,9 +120,9 @@ LUTHIER_CLONES void turn_head(std::int64_t half, const float* cosine, const floa
   }
 }
 
-void turn(std::int64_t rows, std::int64_t heads, std::int64_t head_dim, const float* cosine, const float* sine,
-          float direction, float* x, std::int64_t ldx) {
-  const std::int64_t half = head_dim / 2;
+void turn(std::int64_t rows, std::int64_t heads, std::int64_t head_dim, std::int64_t rotary_dim, const float* cosine,
+          const float* sine, float direction, float* x, std::int64_t ldx) {
+  const std::int64_t half = rotary_dim / 2;
 #pragma omp parallel for schedule(static) if (rows > 16)
   for (std::int64_t r = 0; r < rows; ++r)
     for (std::int64_t h = 0; h < heads; ++h)
@@ -162,14 +162,14 @@ void rope_table(const RopeFrequencies& frequencies, std::span<const std::int32_t
     }
 }
 
-void rope_forward(std::int64_t rows, std::int64_t heads, std::int64_t head_dim, const float* cosine, const float* sine,
-                  float* x, std::int64_t ldx) {
-  turn(rows, heads, head_dim, cosine, sine, 1.0f, x, ldx);
+void rope_forward(std::int64_t rows, std::int64_t heads, std::int64_t head_dim, std::int64_t rotary_dim, const float* cosine,
+                  const float* sine, float* x, std::int64_t ldx) {
+  turn(rows, heads, head_dim, rotary_dim, cosine, sine, 1.0f, x, ldx);
 }
 
-void rope_backward(std::int64_t rows, std::int64_t heads, std::int64_t head_dim, const float* cosine, const float* sine,
-                   float* dx, std::int64_t lddx) {
-  turn(rows, heads, head_dim, cosine, sine, -1.0f, dx, lddx);
+void rope_backward(std::int64_t rows, std::int64_t heads, std::int64_t head_dim, std::int64_t rotary_dim, const float* cosine,
+                   const float* sine, float* dx, std::int64_t lddx) {
+  turn(rows, heads, head_dim, rotary_dim, cosine, sine, -1.0f, dx, lddx);
 }
 
 }  // namespace luthier::kernels

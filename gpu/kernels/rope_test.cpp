@@ -60,27 +60,30 @@ TEST_CASE("a table holds the angles' cosines and sines") {
   CHECK(sine[3] == Approx(2 * std::sin(0.75)));
 }
 
-TEST_CASE("rope turns each pair by its angle, and its gradient turns back") {
-  const long rows = 20, heads = 3, dim = 24, half = dim / 2, ld = heads * dim + 5;
-  std::vector<std::int32_t> positions(rows);
-  for (long r = 0; r < rows; ++r) positions[r] = std::int32_t(r * 3);
-  RopeFrequencies frequencies{std::vector<float>(half), 1.0f};
-  for (long j = 0; j < half; ++j) frequencies.inverse[j] = float(std::pow(100.0, -double(j) / double(half)));
-  std::vector<float> cosine(rows * half), sine(rows * half);
-  rope_table(frequencies, positions, cosine.data(), sine.data());
+TEST_CASE("rope turns each pair by its angle, all of a head or its first part, and its gradient turns back") {
+  const long rows = 20, heads = 3, dim = 24, ld = heads * dim + 5;
+  for (const long rotary : {24, 16, 2}) {
+    const long half = rotary / 2;
+    std::vector<std::int32_t> positions(rows);
+    for (long r = 0; r < rows; ++r) positions[r] = std::int32_t(r * 3);
+    RopeFrequencies frequencies{std::vector<float>(half), 1.0f};
+    for (long j = 0; j < half; ++j) frequencies.inverse[j] = float(std::pow(100.0, -double(j) / double(half)));
+    std::vector<float> cosine(rows * half), sine(rows * half);
+    rope_table(frequencies, positions, cosine.data(), sine.data());
 
-  const auto before = random_values(rows * ld, 1);
-  auto x = before, expected = before;
-  for (long r = 0; r < rows; ++r)
-    for (long h = 0; h < heads; ++h)
-      for (long j = 0; j < half; ++j) {
-        const double c = cosine[r * half + j], s = sine[r * half + j];
-        const double a = before[r * ld + h * dim + j], b = before[r * ld + h * dim + half + j];
-        expected[r * ld + h * dim + j] = float(a * c - b * s);
-        expected[r * ld + h * dim + half + j] = float(b * c + a * s);
-      }
-  rope_forward(rows, heads, dim, cosine.data(), sine.data(), x.data(), ld);
-  CHECK(largest_difference(x, expected) < 1e-6);
-  rope_backward(rows, heads, dim, cosine.data(), sine.data(), x.data(), ld);
-  CHECK(largest_difference(x, before) < 1e-6);
+    const auto before = random_values(rows * ld, 1);
+    auto x = before, expected = before;
+    for (long r = 0; r < rows; ++r)
+      for (long h = 0; h < heads; ++h)
+        for (long j = 0; j < half; ++j) {
+          const double c = cosine[r * half + j], s = sine[r * half + j];
+          const double a = before[r * ld + h * dim + j], b = before[r * ld + h * dim + half + j];
+          expected[r * ld + h * dim + j] = float(a * c - b * s);
+          expected[r * ld + h * dim + half + j] = float(b * c + a * s);
+        }
+    rope_forward(rows, heads, dim, rotary, cosine.data(), sine.data(), x.data(), ld);
+    CHECK(largest_difference(x, expected) < 1e-6);
+    rope_backward(rows, heads, dim, rotary, cosine.data(), sine.data(), x.data(), ld);
+    CHECK(largest_difference(x, before) < 1e-6);
+  }
 }

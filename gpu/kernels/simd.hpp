@@ -87,4 +87,17 @@ LUTHIER_INLINE F16 exp(const F16& x) {
   return x < -87.3f ? F16{} : result;
 }
 
+// tanh x: its series where x is small and e^x would lose digits, else 1 - 2 / (e^2x + 1).
+LUTHIER_INLINE F16 tanh(const F16& x) {
+  const F16 square = x * x;
+  F16 p = splat(-1382.0f / 155925.0f);
+  p = p * square + 62.0f / 2835.0f;
+  p = p * square - 17.0f / 315.0f;
+  p = p * square + 2.0f / 15.0f;
+  p = p * square - 1.0f / 3.0f;
+  const F16 near = x + x * square * p;
+  const F16 far = 1.0f - 2.0f / (simd::exp(2.0f * x) + 1.0f);
+  return square < 0.1225f ? near : far;
+}
+
 }  // namespace luthier::kernels::simd

@@ -1,5 +1,5 @@
-// The forward pass of a decoder over a packed batch: embedding, then per layer
-//   middle = x + o(attention(rope(qkv(norm(x)))))      x' = middle + down(swiglu(gate_up(norm(middle)))).
+// The forward pass of a network over a packed batch: embeddings, then one block after the other, each of which adds its part to the
+// residual stream: in a Llama layer middle = x + o(attention(rope(qkv(norm(x))))), x' = middle + down(swiglu(gate_up(norm(middle)))).
 #pragma once
 
 #include <cstdint>

@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -20,6 +21,7 @@ inline constexpr std::size_t sites_count = 4;
 struct LoraMember {
   std::size_t module = 0;   // index among the adapter's modules
   std::size_t part = 0;     // which linear layer of the group
+  std::int64_t first_column = 0, out = 0;  // where that one's output lies in the group's
   std::int64_t first = 0;   // its first row in the stacked A
   std::int64_t r = 0;
   float scale = 0;
@@ -32,25 +34,30 @@ struct LoraGroup {
   std::vector<LoraMember> members;
 };
 
+struct ExpertLora {
+  LoraGroup gate_up, down;
+};
+
+struct LayerLora {
+  std::array<LoraGroup, sites_count> sites;
+  LoraGroup router;
+  std::vector<ExpertLora> experts;
+  // Of any expert here: what one token's choices need for each of them.
+  std::int64_t gate_up_rank_max = 0, down_rank_max = 0;
+};
+
 struct LoraLayout {
-  std::vector<std::array<LoraGroup, sites_count>> layers;
+  std::vector<LayerLora> layers;
   LoraGroup head;
   std::size_t floats = 0;
 
-  const LoraGroup& at(std::size_t layer, Site site) const { return layers[layer][static_cast<std::size_t>(site)]; }
-  bool adapts(std::size_t layer) const;
+  const LoraGroup& at(std::size_t layer, Site site) const { return layers[layer].sites[static_cast<std::size_t>(site)]; }
+  // In the order of the network.
+  void for_each_group(const std::function<void(const LoraGroup&)>& visit) const;
+  std::int64_t rank_max() const;
 };
 
 // Refuses a module that this network does not have, by name.
 Result<LoraLayout> lay_out_lora(const checkpoint::Decoder& decoder, std::span<const checkpoint::LoraModule> modules);
-
-// Widths of the linear layers of a group, in their order: its input, and each part's output.
-struct SiteShape {
-  std::int64_t in = 0;
-  std::vector<std::int64_t> outs;
-  std::vector<const char*> names;  // "self_attn.q_proj" …
-  bool bias = false;
-};
-SiteShape site_shape(const checkpoint::Decoder& decoder, Site site);
 
 }  // namespace luthier::model

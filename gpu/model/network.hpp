@@ -1,41 +1,69 @@
 // A decoder's description, its weights and an adapter, tied together as the passes need them: plain pointers, no names.
 #pragma once
 
-#include <array>
 #include <memory>
+#include <variant>
 #include <vector>
 
 #include "events/base/result.hpp"
 #include "gpu/checkpoint/adapter.hpp"
 #include "gpu/checkpoint/checkpoint.hpp"
+#include "gpu/model/block_shape.hpp"
 #include "gpu/model/lora_layout.hpp"
+#include "gpu/model/norm.hpp"
 #include "gpu/model/projection.hpp"
 
 namespace luthier::model {
 
-struct Norm {
-  const float* weight = nullptr;  // [hidden]
-  float* gradient = nullptr;      // added to; nullptr: frozen
+struct Attention {
+  Projection qkv, output;
+  Norm query_norm, key_norm;        // of each head, before it is rotated
+  const float* sinks = nullptr;     // [heads]; nullptr: none
+  float* sinks_gradient = nullptr;  // added to; nullptr: frozen
 };
 
-struct Layer {
-  Norm input_norm, post_norm;
-  std::array<Projection, sites_count> projections;
+struct FeedForward {
+  Projection gate_up, down;
+};
 
-  const Projection& at(Site site) const { return projections[static_cast<std::size_t>(site)]; }
+struct Expert {
+  Projection gate_up, down;
+  float* down_bias_gradient = nullptr;  // apart from `down`, because each row of it counts with its token's share
+};
+
+struct Mixture {
+  Projection router;
+  std::vector<Expert> experts;
+};
+
+struct Block {
+  BlockShape shape;
+  Norm input_norm;   // of the part's input; none: the residual stream itself
+  Norm output_norm;  // see BlockShape
+  std::variant<Attention, FeedForward, Mixture> part;
+
   bool trains() const;
+};
+
+// The residual stream's beginning: embeddings of tokens, and in an encoder of positions and of the first token type.
+struct Inputs {
+  const float *tokens = nullptr, *positions = nullptr, *type = nullptr;  // [vocabulary, hidden], [positions, hidden], [hidden]
+  float *tokens_gradient = nullptr, *positions_gradient = nullptr, *type_gradient = nullptr;  // added to; nullptr: frozen
+  float scale = 1;  // of the tokens' embeddings
+  Norm norm;
+
+  bool trains() const { return tokens_gradient != nullptr; }  // all of it or nothing
 };
 
 struct Network {
   checkpoint::Decoder decoder;
-  const float* embedding = nullptr;     // [vocabulary, hidden]
-  float* embedding_gradient = nullptr;  // added to; nullptr: frozen
-  std::vector<Layer> layers;
-  Norm final_norm;
-  Projection head;  // its weight is the embedding when the two are tied
+  Inputs inputs;
+  std::vector<Block> blocks;
+  Norm final_norm;  // may be none
+  Projection head;  // its weight is the embedding when the two are tied; without parts in a model that has no head
 
-  // The lowest layer whose input's gradient somebody needs: a gradient stops above it. 0 with a trained embedding.
-  std::size_t first_trained_layer() const;
+  // The lowest block that is trained: a gradient stops there, unless the inputs are trained too.
+  std::size_t first_trained_block() const;
 };
 
 // Where an adapter's values, and the gradients of whatever is trained, lie. Gradients of full weights are named as the

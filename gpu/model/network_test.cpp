@@ -299,10 +299,9 @@ TEST_CASE("no pass writes outside of its workspace") {
     return std::all_of(from, from + count, [](float v) { return v == 0; });
   };
   const std::int64_t hidden = base.decoder.hidden_size, width = 2 * base.decoder.intermediate_size;
-  for (const LayerBuffers& layer : ws.layers) {
-    CHECK(zero(layer.x + batch.tokens() * hidden, 8 * hidden));
-    CHECK(zero(layer.middle + batch.tokens() * hidden, 8 * hidden));
-    CHECK(zero(layer.gate_up + batch.tokens() * width, 8 * width));
+  for (const BlockBuffers& block : ws.blocks) {
+    CHECK(zero(block.x + batch.tokens() * hidden, 8 * hidden));
+    if (block.gate_up) CHECK(zero(block.gate_up + batch.tokens() * width, 8 * width));
   }
   CHECK(zero(ws.dx + batch.tokens() * hidden, 8 * hidden));
 }

@@ -25,7 +25,7 @@ std::vector<Run> runs_of(const Projection& p) {
   std::vector<Run> runs;
   for (const LinearPart& part : p.parts) {
     const bool continues =
-        !runs.empty() && part.weight == runs.back().weight + runs.back().out * p.in &&
+        !p.turned && !runs.empty() && part.weight == runs.back().weight + runs.back().out * p.in &&
         (part.weight_gradient == nullptr) == (runs.back().weight_gradient == nullptr) &&
         (part.weight_gradient == nullptr || part.weight_gradient == runs.back().weight_gradient + runs.back().out * p.in);
     if (continues)
@@ -34,6 +34,24 @@ std::vector<Run> runs_of(const Projection& p) {
       runs.push_back({part.first, part.out, part.weight, part.weight_gradient});
   }
   return runs;
+}
+
+void run_forward(const Projection& p, const Run& run, std::int64_t rows, const float* x, float beta, float* y) {
+  if (p.turned)
+    return gemm(Transpose::no, Transpose::no, rows, run.out, p.in, 1, x, p.in, run.weight, run.out, beta, y + run.first, p.out);
+  gemm(Transpose::no, Transpose::yes, rows, run.out, p.in, 1, x, p.in, run.weight, p.in, beta, y + run.first, p.out);
+}
+
+void run_weight_gradient(const Projection& p, const Run& run, std::int64_t rows, const float* x, const float* dy) {
+  if (p.turned)
+    return gemm(Transpose::yes, Transpose::no, p.in, run.out, rows, 1, x, p.in, dy + run.first, p.out, 1, run.weight_gradient, run.out);
+  gemm(Transpose::yes, Transpose::no, run.out, p.in, rows, 1, dy + run.first, p.out, x, p.in, 1, run.weight_gradient, p.in);
+}
+
+void run_backward(const Projection& p, const Run& run, std::int64_t rows, const float* dy, float beta, float* dx) {
+  if (p.turned)
+    return gemm(Transpose::no, Transpose::yes, rows, p.in, run.out, 1, dy + run.first, p.out, run.weight, run.out, beta, dx, p.in);
+  gemm(Transpose::no, Transpose::no, rows, p.in, run.out, 1, dy + run.first, p.out, run.weight, p.in, beta, dx, p.in);
 }
 
 Dropout of_part(Dropout dropout, const LowRankPart& low) {
@@ -59,8 +77,7 @@ void shrink(const Projection& p, std::int64_t rows, const float* x, float* shrun
 // scratch.low_rank = scale * dy B for every adapter, side by side as in x A^T.
 void shrink_gradient(const Projection& p, std::int64_t rows, const float* dy, float* shrunk_gradient) {
   for (const LowRankPart& low : p.low_rank) {
-    const LinearPart& part = p.parts[static_cast<std::size_t>(low.part)];
-    gemm(Transpose::no, Transpose::no, rows, low.r, part.out, low.scale, dy + part.first, p.out, low.b, low.r, 0,
+    gemm(Transpose::no, Transpose::no, rows, low.r, low.out, low.scale, dy + low.first_column, p.out, low.b, low.r, 0,
          shrunk_gradient + low.first, p.rank);
   }
 }
@@ -69,8 +86,7 @@ void low_rank_backward(const Projection& p, std::int64_t rows, const float* x, c
                        const Dropout& dropout, const ProjectionScratch& scratch) {
   for (const LowRankPart& low : p.low_rank) {
     if (!low.b_gradient) continue;
-    const LinearPart& part = p.parts[static_cast<std::size_t>(low.part)];
-    gemm(Transpose::yes, Transpose::no, part.out, low.r, rows, low.scale, dy + part.first, p.out, shrunk + low.first, p.rank, 1,
+    gemm(Transpose::yes, Transpose::no, low.out, low.r, rows, low.scale, dy + low.first_column, p.out, shrunk + low.first, p.rank, 1,
          low.b_gradient, low.r);
   }
   shrink_gradient(p, rows, dy, scratch.low_rank);
@@ -109,16 +125,14 @@ void project(const Projection& p, std::int64_t rows, const float* x, float beta,
     kernels::round_to_bfloat16(rows * p.in, x, scratch.input);
     x = scratch.input;
   }
-  for (const Run& run : runs_of(p))
-    gemm(Transpose::no, Transpose::yes, rows, run.out, p.in, 1, x, p.in, run.weight, p.in, beta, y + run.first, p.out);
+  for (const Run& run : runs_of(p)) run_forward(p, run, rows, x, beta, y);
   for (const LinearPart& part : p.parts)
     if (part.bias) kernels::add_bias(rows, part.out, part.bias, y + part.first, p.out);
   if (p.rank == 0) return;
   shrink(p, rows, x, shrunk, dropout, scratch);
   for (const LowRankPart& low : p.low_rank) {
-    const LinearPart& part = p.parts[static_cast<std::size_t>(low.part)];
-    gemm(Transpose::no, Transpose::yes, rows, part.out, low.r, low.scale, shrunk + low.first, p.rank, low.b, low.r, 1,
-         y + part.first, p.out);
+    gemm(Transpose::no, Transpose::yes, rows, low.out, low.r, low.scale, shrunk + low.first, p.rank, low.b, low.r, 1,
+         y + low.first_column, p.out);
   }
 }
 
@@ -126,9 +140,8 @@ void project_backward(const Projection& p, std::int64_t rows, const float* x, co
                       const Dropout& dropout, const ProjectionScratch& scratch) {
   float beta = 0;
   for (const Run& run : runs_of(p)) {
-    if (run.weight_gradient)
-      gemm(Transpose::yes, Transpose::no, run.out, p.in, rows, 1, dy + run.first, p.out, x, p.in, 1, run.weight_gradient, p.in);
-    if (dx) gemm(Transpose::no, Transpose::no, rows, p.in, run.out, 1, dy + run.first, p.out, run.weight, p.in, beta, dx, p.in);
+    if (run.weight_gradient) run_weight_gradient(p, run, rows, x, dy);
+    if (dx) run_backward(p, run, rows, dy, beta, dx);
     beta = 1;
   }
   for (const LinearPart& part : p.parts)

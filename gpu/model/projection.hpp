@@ -9,7 +9,7 @@ namespace luthier::model {
 struct LinearPart {
   std::int64_t out = 0;
   std::int64_t first = 0;            // its first column in the group's output
-  const float* weight = nullptr;     // [out, in]
+  const float* weight = nullptr;     // [out, in], or turned
   const float* bias = nullptr;       // [out]; nullptr: none
   float* weight_gradient = nullptr;  // added to; nullptr: frozen
   float* bias_gradient = nullptr;
@@ -17,6 +17,7 @@ struct LinearPart {
 
 struct LowRankPart {
   std::int64_t part = 0;
+  std::int64_t first_column = 0, out = 0;  // the columns of the group's output that it adds to
   std::int64_t first = 0;  // its first column in the group's x A^T
   std::int64_t r = 0;
   float scale = 0;
@@ -26,12 +27,13 @@ struct LowRankPart {
 
 struct Projection {
   std::int64_t in = 0, out = 0;  // out: of all parts together
-  std::vector<LinearPart> parts;
+  bool turned = false;           // weights are stored [in, out]: y = x W
+  std::vector<LinearPart> parts{};
 
   std::int64_t rank = 0;         // of all adapters together
   const float* a = nullptr;      // [rank, in]
   float* a_gradient = nullptr;
-  std::vector<LowRankPart> low_rank;
+  std::vector<LowRankPart> low_rank{};
 
   bool bfloat16_inputs = false;  // x is rounded before the products, as weights held in bfloat16 want it; forward only
 

@@ -33,6 +33,11 @@ std::size_t arrays_of(Keep keep) {
   return 0;
 }
 
+// Biases of all experts are one matrix; a sink is neither a bias nor a norm's weight.
+bool decays(const std::string& name, const std::vector<std::int64_t>& shape) {
+  return name.ends_with("sinks") || (shape.size() > 1 && !name.ends_with("bias"));
+}
+
 void move_tensor(checkpoint::Tensor& tensor, float* to) {
   std::copy(tensor.values.begin(), tensor.values.end(), to);
   tensor.values = {to, tensor.values.size()};
@@ -62,7 +67,7 @@ Result<Trainable> Trainable::full(const checkpoint::Decoder& decoder, checkpoint
     const checkpoint::Tensor* tensor = weights.find(name);
     if (!tensor) return Error{ErrorCode::corrupt, "the checkpoint has no tensor " + name, name};
     t.parameters_.push_back({name, shape, static_cast<std::int64_t>(tensor->values.size()), tensor->values.data(),
-                             in(t.gradients_, name), in(t.moment1_, name), in(t.moment2_, name), shape.size() > 1});
+                             in(t.gradients_, name), in(t.moment1_, name), in(t.moment2_, name), decays(name, shape)});
   }
   return t;
 }
@@ -92,9 +97,7 @@ Result<Trainable> Trainable::lora(const checkpoint::Decoder& decoder, checkpoint
       t.parameters_.push_back(parameter_at(name + ".lora_B.weight", module.b.shape, values, member.b_offset, floats, keep));
     }
   };
-  for (const auto& layer : t.lora_->layers)
-    for (const LoraGroup& group : layer) add_group(group);
-  add_group(t.lora_->head);
+  t.lora_->for_each_group(add_group);
   adapter.memory = t.lora_memory_;
   return t;
 }

@@ -20,34 +20,55 @@ struct PassSize {
   bool backward = false;            // keep what the gradients need
   bool dropout = false;             // of an adapter's input
   bool bfloat16 = false;            // inputs of products are rounded; no backward pass
+  // Of each layer only its input is kept, and the backward pass computes the rest again: the same bits, for a third more time.
+  bool recompute = false;
 };
 
-// What one layer leaves behind for its gradients. Without a backward pass all layers share one.
-struct LayerBuffers {
-  float* x = nullptr;            // [tokens, hidden]: the residual stream at its input
-  float* input_inverse = nullptr;  // [tokens]: of the norm
-  float* qkv = nullptr;          // [tokens, q + k + v], turned by rope
-  float* attended = nullptr;     // [tokens, q]
-  float* log_sum_exp = nullptr;  // [heads, tokens]
-  float* middle = nullptr;       // [tokens, hidden]: the residual stream after attention
-  float* post_inverse = nullptr;
-  float* gate_up = nullptr;      // [tokens, 2 * intermediate]
-  std::array<float*, sites_count> shrunk{};  // [tokens, rank] of each adapted group
+// What one block leaves behind for its gradients. Without a backward pass all blocks share one.
+struct BlockBuffers {
+  float* x = nullptr;             // [tokens, hidden]: the residual stream at its input
+  float* input_stats = nullptr;   // [tokens, norm_stats]: of the norm before it
+  float* raw = nullptr;           // [tokens, hidden]: what the norm behind it had as its input
+  float* output_stats = nullptr;
+  std::array<float*, 2> shrunk{};  // [tokens, rank] of the adapters on its first and on its last product
+
+  float* qkv = nullptr;           // [tokens, q + k + v]: q and k normalised and turned by rope
+  float* unnormed = nullptr;      // [tokens, q + k]: before their norms
+  float *query_stats = nullptr, *key_stats = nullptr;  // [tokens, heads]
+  float* attended = nullptr;      // [tokens, q]
+  float* log_sum_exp = nullptr;   // [heads, tokens]
+
+  // Of all experts' rows together where there are experts: tokens * per_token, whatever they choose.
+  float* gate_up = nullptr;       // [rows, gate_up]
+  float *router = nullptr, *router_shrunk = nullptr;  // [tokens, experts], [tokens, rank]
+  std::array<std::int64_t, 2> shrunk_ranks{};         // the largest of any expert: what each row has in `shrunk`
+  float* shares = nullptr;        // [tokens, per_token], and once more sorted by expert
+  float* sorted_shares = nullptr;
+  std::int32_t *chosen = nullptr, *row_of = nullptr, *token_of = nullptr;  // [rows]
+  std::int32_t* first_row = nullptr;                                       // [experts + 1]
+};
+
+struct RopeTable {
+  float *cosine = nullptr, *sine = nullptr;  // [tokens, rotary_dim / 2]
 };
 
 struct Workspace {
-  std::vector<LayerBuffers> layers;
-  float* out = nullptr;  // [tokens, hidden]: the residual stream after the last layer
-  float *cosine = nullptr, *sine = nullptr;  // [tokens, head_dim / 2]
+  std::vector<BlockBuffers> blocks;
+  float* out = nullptr;       // [tokens, hidden]: the residual stream after the last block
+  float* embedded = nullptr;  // [tokens, hidden]: before the norm of the embeddings
+  float* embedded_stats = nullptr;
+  RopeTable rope, local_rope;
   float *normed = nullptr, *activated = nullptr;
+  float *expert_x = nullptr, *expert_y = nullptr;  // [tokens, hidden]: no expert has a token twice
 
-  // Gradients: of the residual stream, of a norm's output, and of what lies between.
-  float *dx = nullptr, *dnormed = nullptr, *dactivated = nullptr, *dqkv = nullptr, *dattended = nullptr;
+  // Gradients: of the residual stream, of a block's input and output, and of what lies between.
+  float *dx = nullptr, *dnormed = nullptr, *draw = nullptr, *dactivated = nullptr, *dqkv = nullptr, *dattended = nullptr;
   float* attention_scratch = nullptr;
+  float *drouter = nullptr, *dshares = nullptr, *sorted_dshares = nullptr;
 
   // One chunk of rows at the output head.
-  float *head_x = nullptr, *head_inverse = nullptr, *head_normed = nullptr, *head_shrunk = nullptr, *logits = nullptr;
-  float *head_dnormed = nullptr, *head_dx = nullptr;
+  float *head_x = nullptr, *head_stats = nullptr, *head_normed = nullptr, *head_shrunk = nullptr, *logits = nullptr;
+  float *head_slopes = nullptr, *head_dnormed = nullptr, *head_dx = nullptr;
 
   ProjectionScratch scratch;
   PassSize size;
