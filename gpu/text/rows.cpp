@@ -1,9 +1,8 @@
 #include "gpu/text/rows.hpp"
 
 #include <algorithm>
-#include <fstream>
+#include <tuple>
 
-#include "gpu/text/lines.hpp"
 #include "gpu/text/rows_chat.hpp"
 #include "gpu/text/rows_members.hpp"
 #include "gpu/text/rows_preference.hpp"
@@ -257,31 +256,6 @@ Result<std::vector<Row>> RowReader::embedding_row(const RowMembers& row) const {
     parts.push_back(std::move(part));
   }
   return parts;
-}
-
-Result<Dataset> read_rows(const std::filesystem::path& file, const Tokenizer& tokenizer, const RowOptions& options) {
-  std::ifstream in(file, std::ios::binary);
-  if (!in || std::filesystem::is_directory(file)) return Error{ErrorCode::not_found, file.string() + " cannot be read", "data"};
-  RowReader reader(tokenizer, options);
-  Dataset data;
-  for (LineReader lines(in, row_bytes_max); lines.next();) {
-    if (lines.line().find_first_not_of(" \t\r") == std::string::npos && !lines.is_too_long()) continue;
-    const auto place = "row " + std::to_string(lines.number());
-    if (options.is_cancelled && options.is_cancelled()) return Error{ErrorCode::cancelled, "the reading of " + file.string() + " was cancelled", {}};
-    if (lines.is_too_long()) return invalid(file.string() + ": " + place + ": longer than 16 MiB", place);
-    auto row = reader.read(lines.line());
-    if (!row) return invalid(file.string() + ": " + place + ": " + row.error().message, place);
-    ++data.rows_read;
-    const auto counted = row->supervised();
-    if (counted == 0) {
-      ++data.rows_left_out;
-      continue;
-    }
-    data.tokens += row->tokens();
-    data.supervised_tokens += counted;
-    data.rows.push_back(std::move(row->parts[0]));
-  }
-  return data;
 }
 
 }  // namespace luthier::text

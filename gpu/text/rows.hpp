@@ -18,8 +18,6 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
-#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -60,7 +58,6 @@ struct RowOptions {
   bool append_end_token = false;    // text rows end with EOS
   std::int64_t vocab_size = 0;      // ids of token rows must be below it; 0: the tokenizer's
   std::string prompt_template = {};  // of text rows; empty: "prompt" and "completion"
-  std::function<bool()> is_cancelled = nullptr;
   std::string query_prefix = {}, passage_prefix = {};  // of embedding rows, put before the texts
 };
 
@@ -96,15 +93,5 @@ class RowReader {
   ChatRenderer chat_;
   std::optional<RowKind> kind_;
 };
-
-// All rows of a file at once.
-struct Dataset {
-  std::vector<Row> rows;               // rows without a supervised token are left out
-  std::int64_t rows_read = 0;          // rows of the file, without blank lines
-  std::int64_t rows_left_out = 0;
-  std::int64_t tokens = 0;             // over all kept rows, after cutting
-  std::int64_t supervised_tokens = 0;  // after the shift: labels other than -100, not counting position 0
-};
-Result<Dataset> read_rows(const std::filesystem::path& file, const Tokenizer& tokenizer, const RowOptions& options);
 
 }  // namespace luthier::text

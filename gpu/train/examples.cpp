@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "gpu/text/dataset_report.hpp"
+
 namespace luthier::train {
 namespace {
 
@@ -9,19 +11,22 @@ constexpr std::size_t rows_named_max = 64;
 
 }  // namespace
 
-Result<Examples> Examples::read(std::vector<std::filesystem::path> files, const text::Tokenizer& tokenizer, const text::RowOptions& options,
-                                const std::function<bool()>& is_cancelled) {
-  auto source = text::RowSource::open(std::move(files), tokenizer, {.rows = options, .is_cancelled = is_cancelled});
+Result<Examples> Examples::read(std::vector<std::filesystem::path> files, const text::Tokenizer& tokenizer, const text::DatasetOptions& options) {
+  auto source = text::RowSource::open(std::move(files), tokenizer, options);
   if (!source) return source.error();
   Examples examples;
   examples.source_ = std::move(*source);
   return examples;
 }
 
-std::vector<std::int64_t> Examples::lengths() const {
-  std::vector<std::int64_t> lengths(size());
-  for (std::size_t row = 0; row < lengths.size(); ++row) lengths[row] = tokens(row);
-  return lengths;
+RowLengths Examples::lengths() const {
+  return {size(), [this](std::size_t row) { return tokens(row); }};
+}
+
+Result<std::string> Examples::brief(const std::filesystem::path& scratch) const {
+  const auto duplicates = text::find_duplicates(*source_, scratch);
+  if (!duplicates) return duplicates.error();
+  return text::brief_of(*source_, *duplicates);
 }
 
 std::string Examples::name() const { return files().front().string() + (files().size() > 1 ? " …" : ""); }

@@ -48,7 +48,7 @@ Result<void> split_workspace(const FitQuestion& q, const model::PassSize& pass, 
 }
 
 bool fits(const FitQuestion& q, const TrainingConfig& config) {
-  const FitQuestion other{q.decoder, q.modules, config, q.rows, q.validation_tokens_max, q.teacher, q.limit_bytes};
+  const FitQuestion other{q.decoder, q.modules, config, q.lengths, q.parts, q.supervised_max, q.validation_tokens_max, q.teacher, q.limit_bytes};
   const auto memory = memory_of_run(other);
   return memory && memory->total() <= q.limit_bytes;
 }
@@ -85,13 +85,10 @@ std::string readable_bytes(std::size_t bytes) {
 }
 
 model::PassSize pass_size(const FitQuestion& q) {
-  std::vector<std::int64_t> lengths;
-  std::int64_t supervised = 1;
-  for (const RowShape& row : q.rows) {
-    lengths.push_back(std::min(row.tokens, row.parts * q.config.max_seq_length));
-    supervised = std::max(supervised, row.supervised);
-  }
-  const std::int64_t tokens = std::max(DataOrder(lengths, q.config).tokens_max(), q.validation_tokens_max);
+  const std::int64_t length_max = q.parts * q.config.max_seq_length;  // which may be less than the rows were cut to
+  const RowLengths lengths{q.lengths.count, [&](std::size_t row) { return std::min(q.lengths.of(row), length_max); }};
+  const std::int64_t supervised = std::max(q.supervised_max, std::int64_t{1});
+  const std::int64_t tokens = std::max(tokens_max(lengths, q.config), q.validation_tokens_max);
   // Rows with few labels need few logits at a time, and small chunks stay in the cache.
   const std::int64_t chunk = std::clamp(std::min(supervised * q.config.batch_size, tokens), std::int64_t{1}, head_chunk_max);
   return {.tokens = tokens,

@@ -12,20 +12,17 @@
 #include "gpu/checkpoint/decoder.hpp"
 #include "gpu/model/workspace.hpp"
 #include "gpu/train/config.hpp"
+#include "gpu/train/row_lengths.hpp"
 
 namespace luthier::train {
-
-struct RowShape {
-  std::int64_t tokens = 0;      // over all parts
-  std::int64_t supervised = 0;
-  std::int64_t parts = 1;       // each of them is cut to max_seq_length
-};
 
 struct FitQuestion {
   const checkpoint::Decoder& decoder;
   std::span<const checkpoint::LoraModule> modules;  // none: all weights are trained
   const TrainingConfig& config;
-  const std::vector<RowShape>& rows;
+  RowLengths lengths;                               // of the training rows, over all parts
+  std::int64_t parts = 1;                           // of a row; each is cut to max_seq_length
+  std::int64_t supervised_max = 0;                  // of one row
   std::int64_t validation_tokens_max = 0;           // of the longest validation row
   const checkpoint::Decoder* teacher = nullptr;     // of a distillation
   std::size_t limit_bytes = 0;

@@ -12,13 +12,13 @@ namespace luthier::train {
 namespace {
 
 // One pack, or one row, at a time: with --packing the way that training packs.
-DataOrder order_of(const Examples& data, std::int64_t packing) {
+Result<DataOrder> order_of(const Examples& data, std::int64_t packing) {
   TrainingConfig config;
   config.epochs = 1;
   config.batch_size = 1;
   config.packing = packing > 0;
   config.max_seq_length = packing;
-  return {data.lengths(), config};
+  return DataOrder::make(data.lengths(), config);
 }
 
 Result<LossSum> sum_over(const Loaded& loaded, Examples& data, DataOrder& order, model::Workspace& workspace, bool gradients) {
@@ -45,7 +45,7 @@ Result<void> write_gradients(const std::filesystem::path& path, const model::Tra
 Result<Examples> read_data(const LossOptions& options, const checkpoint::Decoder& decoder) {
   auto tokenizer = text::Tokenizer::load(options.model);
   if (!tokenizer) return tokenizer.error();
-  auto data = Examples::read({options.data}, *tokenizer, {.max_seq_length = options.packing, .vocab_size = decoder.vocab_size}, {});
+  auto data = Examples::read({options.data}, *tokenizer, {.rows = {.max_seq_length = options.packing, .vocab_size = decoder.vocab_size}});
   if (data && !data->empty() && (data->kind() == text::RowKind::preference || data->kind() == text::RowKind::embedding))
     return invalid(options.data.string() + ": rows of kind \"" + text::to_string(data->kind()) + "\" have no loss of a next token", "data");
   if (data && data->empty()) return invalid(options.data.string() + ": no row has a supervised token", "data");
@@ -61,11 +61,12 @@ Result<LossSum> run(const LossOptions& options) {
   if (!data) return data.error();
   auto loaded = load(options.model, options.adapter, gradients ? model::Keep::gradients : model::Keep::values);
   if (!loaded) return loaded.error();
-  DataOrder order = order_of(*data, options.packing);
+  auto order = order_of(*data, options.packing);
+  if (!order) return order.error();
   auto workspace = model::make_workspace(*decoder, loaded->trainable ? loaded->trainable->lora_layout() : nullptr,
-                                         {.tokens = order.tokens_max(), .backward = gradients});
+                                         {.tokens = order->tokens_max(), .backward = gradients});
   if (!workspace) return workspace.error();
-  const auto sum = sum_over(*loaded, *data, order, *workspace, gradients);
+  const auto sum = sum_over(*loaded, *data, *order, *workspace, gradients);
   if (!sum || !gradients) return sum;
   if (auto written = write_gradients(options.gradients, *loaded->trainable); !written) return written.error();
   return sum;

@@ -27,24 +27,19 @@ Result<void> check_kind(const Examples& data, const TrainingConfig& config) {
 Result<Examples> read_data(const std::vector<std::filesystem::path>& files, const Prepared& prepared, const TrainRequest& request) {
   const TrainingConfig& config = request.config;
   auto data = Examples::read(files, prepared.tokenizer,
-                             {.max_seq_length = config.max_seq_length,
-                              .append_end_token = config.append_end_token,
-                              .vocab_size = prepared.decoder.vocab_size,
-                              .prompt_template = config.prompt_template},
-                             request.is_cancelled);
+                             {.rows = {.max_seq_length = config.max_seq_length,
+                                       .append_end_token = config.append_end_token,
+                                       .vocab_size = prepared.decoder.vocab_size,
+                                       .prompt_template = config.prompt_template},
+                              .scratch = request.out,
+                              .is_cancelled = request.is_cancelled,
+                              .progress = request.reading});
   if (!data) return data;
   if (data->empty())
     return invalid(files.front().string() + ": no row has a token to learn from within max_seq_length " + std::to_string(config.max_seq_length),
                    "max_seq_length");
   if (auto fits = check_kind(*data, config); !fits) return fits.error();
   return data;
-}
-
-std::vector<RowShape> shapes_of(const Examples& data) {
-  std::vector<RowShape> shapes;
-  for (std::size_t row = 0; row < data.size(); ++row)
-    shapes.push_back({data.tokens(row), data.supervised(row), data.kind() == text::RowKind::preference ? 2 : 1});
-  return shapes;
 }
 
 // What the configuration asks of the request.
@@ -95,7 +90,8 @@ Result<checkpoint::Adapter> adapter_of(const TrainRequest& request, const checkp
 }  // namespace
 
 FitQuestion Prepared::question(const TrainingConfig& config) const {
-  return {decoder, adapter.modules, config, shapes, validation.longest(), teacher ? &*teacher : nullptr, memory_limit_bytes};
+  return {decoder, adapter.modules, config, data.lengths(), data.kind() == text::RowKind::preference ? 2 : 1, data.summary().supervised_max,
+          validation.longest(), teacher ? &*teacher : nullptr, memory_limit_bytes};
 }
 
 Result<Prepared> prepare_unplanned(const TrainRequest& request) {
@@ -118,7 +114,6 @@ Result<Prepared> prepare_unplanned(const TrainRequest& request) {
     prepared.teacher = std::move(*teacher);
   }
   if (auto read = read_rows(request, prepared); !read) return read.error();
-  prepared.shapes = shapes_of(prepared.data);
   prepared.memory_limit_bytes = request.memory_limit_bytes ? request.memory_limit_bytes : checkpoint::free_memory_bytes();
   return prepared;
 }

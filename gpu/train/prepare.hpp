@@ -19,10 +19,10 @@ struct Prepared {
   std::optional<checkpoint::Decoder> teacher;  // of a distillation
   text::Tokenizer tokenizer;
   Examples data, validation;
-  std::vector<RowShape> shapes;  // of data
-  checkpoint::Adapter adapter;   // no modules with method full
+  checkpoint::Adapter adapter;  // no modules with method full
   std::size_t memory_limit_bytes = 0;
 
+  // It looks at this object's rows and decoder, which must stay where they are while it is asked.
   FitQuestion question(const TrainingConfig& config) const;
 };
 

@@ -9,8 +9,9 @@ Result<Preview> preview(const TrainRequest& request) {
   const auto prepared = prepare(request);
   if (!prepared) return prepared.error();
   const text::DatasetSummary& data = prepared->data.summary();
-  const DataOrder order(prepared->data.lengths(), request.config);
-  return Preview{data.rows_read, data.left_out.count, data.tokens, data.supervised_tokens, order.steps_total(), order.steps_per_epoch(),
+  const auto order = DataOrder::make(prepared->data.lengths(), request.config);
+  if (!order) return order.error();
+  return Preview{data.rows_read, data.left_out.count, data.tokens, data.supervised_tokens, order->steps_total(), order->steps_per_epoch(),
                  static_cast<std::int64_t>(prepared->memory.total())};
 }
 

@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 #include <ostream>
@@ -13,6 +15,7 @@ namespace {
 using nlohmann::ordered_json;
 
 constexpr std::size_t config_bytes_max = 1 << 20;
+constexpr std::chrono::seconds reading_told_every{10};
 
 ordered_json progress_json(const Progress& p) {
   ordered_json line{{"phase", to_string(p.phase)}, {"step", p.step}, {"max_steps", p.max_steps}};
@@ -84,8 +87,25 @@ TrainRequest request_of(const TrainOptions& options, TrainingConfig config) {
           .memory_limit_bytes = options.memory_limit_mib << 20};
 }
 
+// A first look at many rows takes its time: a line now and then for people, and a signal ends it.
+void watch_reading(const TrainOptions& options, Signals& signals, std::ostream& out, TrainRequest& request) {
+  request.is_cancelled = [&signals] {
+    bool stop = false;
+    while (const auto signal = signals.take()) stop = stop || *signal != SIGUSR1;  // there is nothing yet to checkpoint
+    return stop;
+  };
+  if (options.progress_json) return;
+  using Clock = std::chrono::steady_clock;
+  request.reading = [&out, told = Clock::now()](const text::ReadingProgress& now) mutable {
+    if (Clock::now() - told < reading_told_every) return;
+    told = Clock::now();
+    out << "reading rows: " << now.rows << ", " << now.bytes_read * 100 / std::max(now.bytes_total, std::uint64_t{1}) << " %" << std::endl;
+  };
+}
+
 TrainHooks hooks_for(const TrainOptions& options, Signals& signals, std::ostream& out) {
   TrainHooks hooks;
+  if (!options.progress_json) hooks.about_rows = [&](const std::string& line) { out << line << std::endl; };
   hooks.progress = [&](const Progress& p) {
     // The first line is the beginning: where the run goes on from is known then, and the input was good.
     if (p.phase == Phase::loading) return;
@@ -112,7 +132,10 @@ int train(const TrainOptions& options, std::ostream& out, std::ostream& err) {
   if (!config) return refuse(err, with_context(config.error(), options.config.string()));
   use_threads(options.threads);
   Signals signals;
-  const auto result = train(request_of(options, std::move(*config)), hooks_for(options, signals, out));
+  auto request = request_of(options, std::move(*config));
+  watch_reading(options, signals, out, request);
+  auto result = train(request, hooks_for(options, signals, out));
+  if (!result && result.error().code == ErrorCode::cancelled) result = TrainResult{.stopped = true};
   if (!result) return refuse(err, result.error());
   out << (options.progress_json ? result_json(*result).dump() : result_text(*result, options.out)) << std::endl;
   return result->stopped ? exit_stopped : exit_done;

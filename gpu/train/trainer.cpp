@@ -119,8 +119,8 @@ Result<std::unique_ptr<Engine>> make_engine(const TrainRequest& request) {
 
 class Run {
  public:
-  Run(const TrainRequest& request, const TrainHooks& hooks, Engine& engine)
-      : request_(request), config_(request.config), hooks_(hooks), engine_(engine), order_(data().lengths(), config_),
+  Run(const TrainRequest& request, const TrainHooks& hooks, Engine& engine, DataOrder order)
+      : request_(request), config_(request.config), hooks_(hooks), engine_(engine), order_(std::move(order)),
         spikes_(config_.spike_factor), validations_(config_.early_stopping) {}
 
   Result<TrainResult> train();
@@ -359,7 +359,17 @@ Result<TrainResult> train(const TrainRequest& request, const TrainHooks& hooks) 
   if (hooks.progress) hooks.progress({});
   auto engine = make_engine(request);
   if (!engine) return engine.error();
-  return Run(request, hooks, **engine).train();
+  const Planned& prepared = (*engine)->given.prepared;
+  if (hooks.about_rows)
+    for (const Examples* rows : {&prepared.data, &prepared.validation}) {
+      if (rows->empty()) continue;
+      const auto line = rows->brief(request.out);
+      if (!line) return line.error();
+      hooks.about_rows(*line);
+    }
+  auto order = DataOrder::make(prepared.data.lengths(), request.config, request.out);
+  if (!order) return order.error();
+  return Run(request, hooks, **engine, std::move(*order)).train();
 }
 
 }  // namespace luthier::train

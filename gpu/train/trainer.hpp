@@ -12,6 +12,7 @@
 #include <string>
 
 #include "events/base/result.hpp"
+#include "gpu/text/dataset_source.hpp"
 #include "gpu/train/config.hpp"
 
 namespace luthier::train {
@@ -31,6 +32,7 @@ struct TrainRequest {
   std::int64_t checkpoint_every = 0;       // steps; 0: only when the run is asked to stop
   std::size_t memory_limit_bytes = 0;      // 0: what the machine has free
   std::function<bool()> is_cancelled = nullptr;  // while rows are read; true ends that with `cancelled`
+  std::function<void(const text::ReadingProgress&)> reading = nullptr;  // meanwhile, some times a second
 };
 
 enum class Phase { loading, starting, training, validating, saving };
@@ -52,6 +54,7 @@ struct Progress {
 enum class Wish { go_on, checkpoint, stop };
 
 struct TrainHooks {
+  std::function<void(const std::string& line)> about_rows;  // before training, for each set of rows: what a person should know of it
   // Both are called on the thread that trains, between two steps. Either may be empty.
   std::function<void(const Progress&)> progress;
   std::function<Wish()> wish;  // stop: write a checkpoint, if there is a directory for it, and end
