@@ -4,6 +4,7 @@
 #   tools/setup.sh                everything that ./check and ./demo need
 #   tools/setup.sh --demo         the same
 #   tools/setup.sh --build-only   Debian's packages alone
+#   tools/setup.sh --fuzz         also clang, for ./fuzz
 #   tools/setup.sh --judges       also a virtual environment in .venv with PyTorch, transformers, PEFT … (about 1 GB)
 #   tools/setup.sh --clients      also two releases of NVIDIA's client in .venv-clients and .venv-clients-012, and Chromium (2 GB)
 #
@@ -127,8 +128,8 @@ fetch_wheels() {
 
 what=${1:---demo}
 case "$what" in
-  --build-only | --demo | --judges | --clients) ;;
-  *) sed -n '2,10p' "$0" | sed 's/^# \{0,1\}//'; exit 2 ;;
+  --build-only | --demo | --fuzz | --judges | --clients) ;;
+  *) sed -n '2,11p' "$0" | sed 's/^# \{0,1\}//'; exit 2 ;;
 esac
 mkdir -p .cache
 : > "$log"
@@ -136,6 +137,7 @@ find .cache -maxdepth 1 -name 'fetch.*' -mmin +60 -exec rm -rf {} +  # of a run 
 install_packages tools/debian-packages.txt
 [ "$what" = --build-only ] && exit 0
 fetch_wheels
+[ "$what" != --fuzz ] || install_packages tools/debian-packages-fuzz.txt
 if [ "$what" = --judges ]; then
   install_packages tools/debian-packages-judges.txt
   tools/setup-judges.sh .venv
