@@ -1,5 +1,5 @@
 // The GGUF container, versions 2 and 3 (https://github.com/ggml-org/ggml/blob/master/docs/gguf.md): metadata, a tensor
-// directory, and aligned tensor data. Reads F32, F16, BF16, Q4_1 and Q8_0 tensors; another type is refused by name.
+// directory, and aligned tensor data. Reads the tensor types of quantisation.hpp; another one is refused by name.
 #pragma once
 
 #include <cstddef>
@@ -21,7 +21,7 @@ using GgufValue = std::variant<std::int64_t,  // all integer types that fit; a l
                                std::vector<bool>, std::vector<std::string>>;
 
 struct GgufTensor {
-  std::uint32_t type;               // ggml's number: 0 F32, 1 F16, 3 Q4_1, 8 Q8_0, 30 BF16
+  std::uint32_t type;               // ggml's number: 0 F32, 1 F16, 3 Q4_1 …
   std::vector<std::int64_t> shape;  // in row-major order, outermost first (the file stores innermost first)
   std::span<const std::byte> bytes;
 };

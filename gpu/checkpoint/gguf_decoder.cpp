@@ -1,10 +1,11 @@
 #include "gpu/checkpoint/gguf_decoder.hpp"
 
 #include <algorithm>
-#include <array>
-#include <cmath>
-#include <optional>
+#include <set>
 
+#include "gpu/checkpoint/gguf_families.hpp"
+#include "gpu/checkpoint/gguf_keys.hpp"
+#include "gpu/checkpoint/gguf_names.hpp"
 #include "gpu/checkpoint/gguf_rope.hpp"
 #include "gpu/checkpoint/limits.hpp"
 #include "gpu/checkpoint/printable.hpp"
@@ -13,79 +14,13 @@
 namespace luthier::checkpoint {
 namespace {
 
-struct Naming {
-  std::string_view hugging_face, gguf;
-};
-constexpr std::array<Naming, 9> layer_names{{{"self_attn.q_proj", "attn_q"},
-                                             {"self_attn.k_proj", "attn_k"},
-                                             {"self_attn.v_proj", "attn_v"},
-                                             {"self_attn.o_proj", "attn_output"},
-                                             {"mlp.gate_proj", "ffn_gate"},
-                                             {"mlp.up_proj", "ffn_up"},
-                                             {"mlp.down_proj", "ffn_down"},
-                                             {"input_layernorm", "attn_norm"},
-                                             {"post_attention_layernorm", "ffn_norm"}}};
-constexpr std::array<Naming, 3> top_names{{{"model.embed_tokens.weight", "token_embd.weight"},
-                                           {"model.norm.weight", "output_norm.weight"},
-                                           {"lm_head.weight", "output.weight"}}};
-
-// "model.layers.3.mlp.up_proj.weight" -> "blk.3.ffn_up.weight"
-std::string gguf_name(const std::string& name) {
-  for (const auto& [ours, theirs] : top_names)
-    if (name == ours) return std::string(theirs);
-  constexpr std::string_view prefix = "model.layers.";
-  const auto dot = name.find('.', prefix.size()), last = name.rfind('.');
-  const auto module = std::string_view(name).substr(dot + 1, last - dot - 1);
-  for (const auto& [ours, theirs] : layer_names)
-    if (module == ours)
-      return "blk." + name.substr(prefix.size(), dot - prefix.size()) + "." + std::string(theirs) + name.substr(last);
-  return {};  // not reached: the names come from weight_shapes
-}
-
-// Reads the metadata of the family one key at a time and keeps the first error.
-class Keys {
- public:
-  explicit Keys(const GgufFile& file) : file_(file) {}
-
-  std::int64_t integer(const std::string& key, std::int64_t least, std::int64_t most) {
-    const auto value = file_.integer(key);
-    if (!value) return keep(value.error()), least;
-    if (*value < least || *value > most)
-      keep(invalid(file_.path().string() + ": metadata " + key + ": " + std::to_string(*value) + " is not between " +
-                       std::to_string(least) + " and " + std::to_string(most),
-                   key));
-    return *value;
-  }
-  std::int64_t integer(const std::string& key, std::int64_t least, std::int64_t most, std::int64_t otherwise) {
-    return file_.has(key) ? integer(key, least, most) : otherwise;
-  }
-  double number(const std::string& key) {
-    const auto value = file_.number(key);
-    if (!value) return keep(value.error()), 0;
-    if (!std::isfinite(*value) || *value < 0)
-      keep(invalid(file_.path().string() + ": metadata " + key + ": is not a number from 0", key));
-    return *value;
-  }
-  void keep(const Error& error) {
-    if (!error_) error_ = error;
-  }
-  const std::optional<Error>& error() const { return error_; }
-
- private:
-  const GgufFile& file_;
-  std::optional<Error> error_;
-};
-
-Result<void> check_family(const GgufFile& file) {
-  const auto family = file.text("general.architecture");
-  if (!family) return family.error();
+// All of the model is in this file, and nothing in it that the family is not read with.
+Result<void> check_whole(const GgufFile& file, const std::string& family) {
   const auto refused = [&](const std::string& key, const std::string& why) {
     return invalid(file.path().string() + ": metadata " + key + ": " + why, key);
   };
-  if (*family != "llama")
-    return refused("general.architecture", "family " + printable(*family) + " is not supported; llama is");
   for (const std::string key : {"llama.expert_count", "split.count"}) {
-    if (!file.has(key)) continue;
+    if (!file.has(key) || (key != "split.count" && family != "llama")) continue;
     const auto count = file.integer(key);
     if (!count) return count.error();
     if (*count > 1)
@@ -93,31 +28,6 @@ Result<void> check_family(const GgufFile& file) {
                                                : "a mixture of experts is not supported");
   }
   return {};
-}
-
-std::int64_t vocab_size_of(const GgufFile& file, Keys& keys) {
-  if (file.has("llama.vocab_size")) return keys.integer("llama.vocab_size", 1, vocab_size_max);
-  const auto found = file.metadata().find("tokenizer.ggml.tokens");
-  const auto* tokens = found == file.metadata().end() ? nullptr : std::get_if<std::vector<std::string>>(&found->second);
-  if (tokens && !tokens->empty()) return static_cast<std::int64_t>(tokens->size());
-  const auto embedding = file.tensors().find("token_embd.weight");
-  if (embedding != file.tensors().end()) return std::min(embedding->second.shape.front(), vocab_size_max);
-  keys.keep(invalid(file.path().string() + ": metadata llama.vocab_size: is missing", "llama.vocab_size"));
-  return 1;
-}
-
-void read_token_ids(const GgufFile& file, Keys& keys, Decoder& decoder) {
-  const auto id = [&](const std::string& name) {
-    return keys.integer("tokenizer.ggml." + name + "_token_id", 0, decoder.vocab_size - 1, -1);
-  };
-  decoder.bos_token_id = id("bos");
-  decoder.pad_token_id = id("padding");
-  // A chat model may end its turn with a token of its own beside the end of the text.
-  for (const auto* name : {"eos", "eot", "eom"}) {
-    const auto end = file.has(std::string("tokenizer.ggml.") + name + "_token_id") ? id(name) : -1;
-    auto& ends = decoder.eos_token_ids;
-    if (end >= 0 && std::find(ends.begin(), ends.end(), end) == ends.end()) ends.push_back(end);
-  }
 }
 
 // The type that most values are stored as, in the spelling of Decoder::dtype.
@@ -138,22 +48,24 @@ std::string dtype_of(const GgufFile& file) {
 }
 
 Result<void> check_tensors(const GgufFile& file, const Decoder& decoder) {
-  std::map<std::string, std::string> known;  // GGUF's name -> ours
+  std::set<std::string> known{"rope_freqs.weight"};
   for (const auto& [name, shape] : weight_shapes(decoder)) {
-    const auto stored_name = gguf_name(name);
+    const auto stored = gguf_tensor(decoder, name);
     const auto refused = [&](const std::string& why) {
-      return invalid(file.path().string() + ": tensor " + stored_name + ": " + why, stored_name);
+      return invalid(file.path().string() + ": tensor " + stored.name + ": " + why, stored.name);
     };
-    const auto found = file.tensors().find(stored_name);
+    const auto found = file.tensors().find(stored.name);
     if (found == file.tensors().end()) return refused("is missing");
-    if (found->second.shape != shape)
-      return refused("has shape " + shape_text(found->second.shape) + ", not " + shape_text(shape));
-    known.emplace(stored_name, name);
+    auto wanted = shape;
+    if (stored.experts > 0) wanted.insert(wanted.begin(), stored.experts);
+    if (found->second.shape != wanted)
+      return refused("has shape " + shape_text(found->second.shape) + ", not " + shape_text(wanted));
+    known.insert(stored.name);
   }
   // A tensor that we do not know would change what the model computes.
   for (const auto& [name, tensor] : file.tensors())
-    if (!known.contains(name) && name != "rope_freqs.weight")
-      return invalid(file.path().string() + ": tensor " + printable(name) + ": is not one that a llama has", name);
+    if (!known.contains(name))
+      return invalid(file.path().string() + ": tensor " + printable(name) + ": is not one that a " + decoder.family + " has", name);
   return {};
 }
 
@@ -184,11 +96,8 @@ Result<void> read_interleaved(const GgufTensor& tensor, std::int64_t head_dim, s
   return {};
 }
 
-}  // namespace
-
-Result<Decoder> read_gguf_decoder(const GgufFile& file) {
-  if (auto family = check_family(file); !family) return family.error();
-  Keys keys(file);
+Result<Decoder> read_llama(const GgufFile& file) {
+  GgufKeys keys(file);
   Decoder d;
   d.family = "llama";
   d.architecture = "LlamaForCausalLM";
@@ -201,33 +110,54 @@ Result<Decoder> read_gguf_decoder(const GgufFile& file) {
   const auto value_length = keys.integer("llama.attention.value_length", 1, head_dim_max, d.head_dim);
   d.max_position_embeddings = keys.integer("llama.context_length", 1, position_max);
   d.rms_norm_eps = keys.number("llama.attention.layer_norm_rms_epsilon");
-  d.vocab_size = vocab_size_of(file, keys);
-  if (!keys.error()) read_token_ids(file, keys, d);
+  d.vocab_size = gguf_vocab_size(keys, "llama.");
+  if (!keys.error()) read_gguf_token_ids(keys, d);
   if (keys.error()) return *keys.error();
   if (value_length != d.head_dim)
     return invalid(file.path().string() + ": metadata llama.attention.value_length: differs from the key length, which is "
                                           "not supported", "llama.attention.value_length");
   if (const auto misfit = find_misfit(d))
     return invalid(file.path().string() + ": " + misfit->member + ": " + misfit->why, misfit->member);
-  auto rope = read_gguf_rope(file, d.head_dim);
+  auto rope = read_gguf_rope(file, "llama.", d.head_dim);
   if (!rope) return rope.error();
   d.rope = *rope;
   d.tie_word_embeddings = !file.tensors().contains("output.weight");
   d.qkv_bias = d.output_bias = file.tensors().contains("blk.0.attn_q.bias");
   d.mlp_bias = file.tensors().contains("blk.0.ffn_gate.bias");
   make_layers_alike(d);
-  d.dtype = dtype_of(file);
-  if (auto complete = check_tensors(file, d); !complete) return complete.error();
   return d;
 }
 
+Result<void> read_tensor(const GgufFile& file, const Decoder& decoder, const std::string& name, const Tensor& into) {
+  const auto stored = gguf_tensor(decoder, name);
+  const auto& tensor = file.tensors().at(stored.name);
+  if (stored.experts > 0) return dequantise({tensor.type, into.shape, row_of(tensor, static_cast<std::size_t>(stored.expert))}, into.values);
+  const bool is_rotated = name.find("q_proj") != std::string::npos || name.find("k_proj") != std::string::npos;
+  if (is_rotated && decoder.family == "llama") return read_interleaved(tensor, decoder.head_dim, into.values);
+  if (auto read = dequantise(tensor, into.values); !read) return read;
+  // The norm's 1 + w is what is stored.
+  if (decoder.norm == NormKind::rms_plus_one && name.ends_with("norm.weight"))
+    for (float& value : into.values) value -= 1;
+  return {};
+}
+
+}  // namespace
+
+Result<Decoder> read_gguf_decoder(const GgufFile& file) {
+  const auto family = file.text("general.architecture");
+  if (!family) return family.error();
+  if (auto whole = check_whole(file, *family); !whole) return whole.error();
+  auto decoder = *family == "llama" ? read_llama(file) : read_gguf_family(file, *family);
+  if (!decoder) return decoder;
+  decoder->dtype = dtype_of(file);
+  if (auto complete = check_tensors(file, *decoder); !complete) return complete.error();
+  return decoder;
+}
+
 Result<void> read_gguf_weights(const GgufFile& file, const Decoder& decoder, Weights& weights) {
-  for (const auto& [name, tensor] : weights.tensors()) {
-    const auto& stored = file.tensors().at(gguf_name(name));
-    const bool interleaved = name.find("q_proj") != std::string::npos || name.find("k_proj") != std::string::npos;
-    auto read = interleaved ? read_interleaved(stored, decoder.head_dim, tensor.values) : dequantise(stored, tensor.values);
-    if (!read) return with_context(read.error(), file.path().string() + ": tensor " + gguf_name(name));
-  }
+  for (const auto& [name, tensor] : weights.tensors())
+    if (auto read = read_tensor(file, decoder, name, tensor); !read)
+      return with_context(read.error(), file.path().string() + ": tensor " + gguf_tensor(decoder, name).name);
   return {};
 }
 

@@ -1,4 +1,4 @@
-// A llama in a GGUF file: its description, and its tensors under Hugging Face's names and in Hugging Face's row order.
+// A model in a GGUF file: its description, and its tensors under Hugging Face's names and in Hugging Face's row order.
 #pragma once
 
 #include "gpu/checkpoint/checkpoint.hpp"

@@ -55,9 +55,9 @@ Result<Rope> read_divisors(const GgufFile& file, Rope rope, std::int64_t head_di
 
 }  // namespace
 
-Result<Rope> read_gguf_rope(const GgufFile& file, std::int64_t head_dim) {
+Result<Rope> read_gguf_rope(const GgufFile& file, const std::string& family_prefix, std::int64_t head_dim) {
   Rope rope;
-  const std::string prefix = "llama.rope.";
+  const std::string prefix = family_prefix + "rope.";
   if (file.has(prefix + "freq_base")) {
     const auto theta = file.number(prefix + "freq_base");
     if (!theta) return theta.error();

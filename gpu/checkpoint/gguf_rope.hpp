@@ -5,7 +5,7 @@
 
 namespace luthier::checkpoint {
 
-// How a GGUF file says that positions are rotated: llama.rope.* and the tensor rope_freqs.weight.
-Result<Rope> read_gguf_rope(const GgufFile& file, std::int64_t head_dim);
+// How a GGUF file says that positions are rotated: rope.* behind the family's prefix ("llama.") and the tensor rope_freqs.weight.
+Result<Rope> read_gguf_rope(const GgufFile& file, const std::string& family_prefix, std::int64_t head_dim);
 
 }  // namespace luthier::checkpoint

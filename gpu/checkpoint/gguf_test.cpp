@@ -217,8 +217,9 @@ TEST_CASE("a llama whose GGUF metadata is wrong is refused by key") {
   CHECK(changed("llama.rope.dimension_count", 16, 8) == "llama.rope.dimension_count: 8 is not the size of a head, 16");
   CHECK(changed("tokenizer.ggml.eos_token_id", 2, 32) == "metadata tokenizer.ggml.eos_token_id: 32 is not between 0 and 31");
   CHECK(spoiled("llama.context_length", "llama.kontext_length") == "metadata llama.context_length: is missing");
-  CHECK(spoiled(Builder().text("llama").bytes(), Builder().text("qwen2").bytes()) ==
-        "metadata general.architecture: family qwen2 is not supported; llama is");
+  CHECK(spoiled(Builder().text("llama").bytes(), Builder().text("gemma").bytes()) ==
+        "metadata general.architecture: family gemma is not supported; llama, qwen2, qwen3, qwen3moe, gemma2 and gemma3 are");
+  CHECK(spoiled(Builder().text("llama").bytes(), Builder().text("qwen2").bytes()) == "metadata qwen2.embedding_length: is missing");
   CHECK(spoiled("blk.0.attn_q.weight", "blk.0.attn_Q.weight") == "tensor blk.0.attn_q.weight: is missing");
   CHECK(spoiled("rope_freqs.weight", "rope_freqz.weight", "llama3-rope.gguf") ==
         "tensor rope_freqz.weight: is not one that a llama has");
