@@ -1,9 +1,9 @@
 // The read models on disk. Keys:
 //
-//   mark/<projection>        how far it is: {"format","position","hash"}
+//   mark                     how far they are: {"formats","position","hash"}
 //   row/<projection>/<key>   a row, under the key that the fold gave it
 //
-// Nothing is synced: what a power cut takes is folded again. A batch has the rows of some events and the marks behind them.
+// Nothing is synced: what a power cut takes is folded again. A batch has the rows of some events and the mark behind them.
 #include "projections/projections.hpp"
 
 #include <rocksdb/db.h>
@@ -21,16 +21,23 @@
 namespace luthier::projections {
 namespace {
 
-// How far a projection is, and by the hash of the last record which log it has folded.
+// How far the projections are, and by the hash of the last record which log they have folded.
 struct Mark {
-  std::int64_t format = 0, position = 0;
+  std::string formats;  // of each: whichever changes, all are folded again
+  std::int64_t position = 0;
   std::string hash;
   static constexpr auto fields() {
-    return field_list(field("format", &Mark::format), field("position", &Mark::position), field("hash", &Mark::hash));
+    return field_list(field("formats", &Mark::formats), field("position", &Mark::position), field("hash", &Mark::hash));
   }
 };
 
-std::string mark_key(std::string_view projection) { return std::string("mark/").append(projection); }
+constexpr const char* mark_key = "mark";
+
+std::string all_formats() {
+  std::string text;
+  for (const Projection& projection : all_projections()) text.append(projection.name).append(" ").append(std::to_string(projection.format)).append(" ");
+  return text;
+}
 
 rocksdb::Options options_of(rocksdb::Env* env) {
   rocksdb::Options options;
@@ -49,17 +56,16 @@ struct Projections::Store {
 
   Result<void> open();
   Result<void> drop();
-  Result<void> read_marks();
+  Result<void> read_mark();
   Result<void> check_against(const log::EventLog& log);
   Result<void> apply(std::span<const log::Record> records, std::span<const events::Fact> facts);
-  void publish_position();
   Error closed() const { return {ErrorCode::io, "the projections in " + options.directory.string() + " could not be opened again", {}}; }
 
   ProjectionsOptions options;
   // Readers hold it shared for as long as they use the database; whoever replaces the database holds it alone.
   mutable std::shared_mutex replacing;
   std::unique_ptr<rocksdb::DB> db;  // null after a replacement that failed
-  std::vector<Mark> marks;  // of all_projections(); the writer's
+  Mark mark;  // the writer's
   std::atomic<Position> position = 0;
 };
 
@@ -70,7 +76,7 @@ Result<void> Projections::Store::open() {
     return rocks_error(status, "opening the projections in " + directory);
   db.reset(opened);
   if (const auto status = db->VerifyChecksum(); !status.ok()) return rocks_error(status, "verifying the projections in " + directory);
-  return read_marks();
+  return read_mark();
 }
 
 // Leaves an empty database. Readers wait meanwhile.
@@ -83,71 +89,60 @@ Result<void> Projections::Store::drop() {
   return open();
 }
 
-Result<void> Projections::Store::read_marks() {
-  marks.clear();
-  for (const Projection& projection : all_projections()) {
-    std::string text;
-    const auto status = db->Get({}, mark_key(projection.name), &text);
-    if (!status.ok() && !status.IsNotFound()) return rocks_error(status, "reading the projections");
-    Mark mark{projection.format, 0, ""};
-    if (status.ok()) {
-      const auto stored = json::from_json<Mark>(text);
-      if (!stored || stored->format != projection.format || stored->position < 0)
-        return Error{ErrorCode::corrupt, "projection " + std::string(projection.name) + " is in another format", {}};
-      mark = *stored;
-    }
-    marks.push_back(mark);
+Result<void> Projections::Store::read_mark() {
+  mark = {all_formats(), 0, ""};
+  std::string text;
+  const auto status = db->Get({}, mark_key, &text);
+  if (!status.ok() && !status.IsNotFound()) return rocks_error(status, "reading the projections");
+  if (status.ok()) {
+    auto stored = json::from_json<Mark>(text);
+    if (!stored || stored->formats != mark.formats || stored->position < 0)
+      return Error{ErrorCode::corrupt, "the projections are in another format", {}};
+    mark = std::move(*stored);
+  } else {
+    const std::unique_ptr<rocksdb::Iterator> rows(db->NewIterator({}));
+    rows->SeekToFirst();
+    if (rows->Valid()) return Error{ErrorCode::corrupt, "the projections have rows and do not say how far they are", {}};
+    if (!rows->status().ok()) return rocks_error(rows->status(), "reading the projections");
   }
-  publish_position();
+  position = mark.position;
   return {};
 }
 
-void Projections::Store::publish_position() {
-  Position least = marks.front().position;
-  for (const Mark& mark : marks) least = std::min(least, mark.position);
-  position = least;
-}
-
-// They are of this log if the last record that each has folded is there with the same hash.
+// They are of this log if the last record that they have folded is there with the same hash.
 Result<void> Projections::Store::check_against(const log::EventLog& log) {
-  for (const Mark& mark : marks) {
-    if (mark.position == 0) continue;
-    const auto other = Error{ErrorCode::corrupt, "the projections are at position " + std::to_string(mark.position) +
-                                                     " of another log", {}};
-    if (mark.position > log.head().position) return other;
-    const auto record = log.read(mark.position, 1);
-    if (!record) return record.error();
-    if (record->empty() || record->front().hash != mark.hash) return other;
-  }
+  if (mark.position == 0) return {};
+  const auto other = Error{ErrorCode::corrupt, "the projections are at position " + std::to_string(mark.position) + " of another log", {}};
+  if (mark.position > log.head().position) return other;
+  const auto record = log.read(mark.position, 1);
+  if (!record) return record.error();
+  if (record->empty() || record->front().hash != mark.hash) return other;
   return {};
 }
 
 Result<void> Projections::Store::apply(std::span<const log::Record> records, std::span<const events::Fact> facts) {
   if (records.size() != facts.size()) return Error{ErrorCode::internal, "each record needs its fact", {}};
+  while (!records.empty() && records.front().position <= mark.position) records = records.subspan(1), facts = facts.subspan(1);
   if (records.empty()) return {};
   if (!db) return closed();
+  for (std::size_t r = 0; r < records.size(); ++r)
+    if (const auto next = mark.position + 1 + static_cast<Position>(r); records[r].position != next)
+      return Error{ErrorCode::internal, "the projections need position " + std::to_string(next) + " and were given " +
+                                            std::to_string(records[r].position), {}};
   rocksdb::WriteBatch batch;
-  std::vector<Mark> moved = marks;
-  for (std::size_t i = 0; i < moved.size(); ++i) {
-    const Projection& projection = all_projections()[i];
+  for (const Projection& projection : all_projections()) {
     PendingTable table(*db, projection.name);
     for (std::size_t r = 0; r < records.size(); ++r) {
-      if (records[r].position <= moved[i].position) continue;
-      if (records[r].position != moved[i].position + 1)
-        return Error{ErrorCode::internal, "projection " + std::string(projection.name) + " is at position " +
-                                              std::to_string(moved[i].position) + " and was given " +
-                                              std::to_string(records[r].position), {}};
       projection.apply(table, records[r], facts[r].event);
       if (table.problem()) return with_context(*table.problem(), "projection " + std::string(projection.name));
-      moved[i].position = records[r].position;
-      moved[i].hash = records[r].hash;
     }
     table.add_to(batch);
-    batch.Put(mark_key(projection.name), json::to_json(moved[i]));
   }
+  const Mark moved{mark.formats, records.back().position, records.back().hash};
+  batch.Put(mark_key, json::to_json(moved));
   if (const auto status = db->Write({}, &batch); !status.ok()) return rocks_error(status, "writing the projections");
-  marks = std::move(moved);
-  publish_position();
+  mark = moved;
+  position = mark.position;
   return {};
 }
 

@@ -1,5 +1,5 @@
-// The read models: folds of the log into tables of JSON documents, one projection per kind of entity. Each projection's
-// position is written in the same batch as its rows, so that a crash leaves a row and its position together or neither;
+// The read models: folds of the log into tables of JSON documents, one projection per kind of entity. Their
+// position is written in the same batch as the rows, so that a crash leaves rows and position together or neither;
 // everything can be dropped and folded again, with byte-identical rows.
 //
 // One thread writes (the projector's), any number read meanwhile: a read sees whole events only.
@@ -58,7 +58,7 @@ class Projections final : public ReadModels {
   Result<Page> list(const std::string& entity, const std::string& workspace, const std::string& after,
                     std::size_t limit) const override;
 
-  // Folds what follows position(). A gap is `internal`. `facts` are the records, decoded, one for each.
+  // Folds what follows position(); what is before it was folded already, and is passed over. A gap is `internal`. `facts` are the records, decoded, one for each.
   Result<void> apply(std::span<const log::Record> records, std::span<const events::Fact> facts);
   // Folds all that the log has, in bounded pieces. Projections that are ahead of the log, or of another log, start again.
   Result<void> catch_up(const log::EventLog& log, const std::function<void(Position done, Position of)>& progress = nullptr);

@@ -142,7 +142,13 @@ TEST_CASE("damaged read models, and those of an older format, are made again") {
   SECTION("a projection was folded by an older program") {
     rocksdb::DB* db = nullptr;
     REQUIRE(rocksdb::DB::Open({}, store.string(), &db).ok());
-    REQUIRE(db->Put({}, "mark/jobs", R"({"format":0,"position":3,"hash":""})").ok());
+    REQUIRE(db->Put({}, "mark", R"({"formats":"jobs 0 ","position":3,"hash":""})").ok());
+    delete db;
+  }
+  SECTION("an older program kept their position elsewhere") {
+    rocksdb::DB* db = nullptr;
+    REQUIRE(rocksdb::DB::Open({}, store.string(), &db).ok());
+    REQUIRE(db->Delete({}, "mark").ok());
     delete db;
   }
   auto projections = opened(directory);

@@ -29,9 +29,9 @@ class StoryLog {
       append.events.push_back({fact.stream, fact.workspace, fact.name, encoded.type, encoded.version, encoded.data});
     }
     for (const events::Fact& fact : *decision) events::evolve(story.world, fact);
-    const auto receipts = log.append({&append, 1}, time_ += 1'500'000);
-    REQUIRE(receipts);
-    REQUIRE(receipts->front());
+    const auto written = log.append({&append, 1}, time_ += 1'500'000);
+    REQUIRE(written);
+    REQUIRE(written->answers.front());
     return true;
   }
 

@@ -46,9 +46,9 @@ class TestPlatform final : public Platform {
       append.events.push_back({fact.stream, fact.workspace, fact.name, std::move(encoded.type), encoded.version, std::move(encoded.data)});
     }
     for (const auto& fact : *facts) events::evolve(world_, fact);
-    const auto receipts = log_.append({&append, 1}, now());
-    if (!receipts) return receipts.error();
-    const auto& written = receipts->front();
+    const auto appended = log_.append({&append, 1}, now());
+    if (!appended) return appended.error();
+    const auto& written = appended->answers.front();
     if (!written) return written.error();
     const auto records = log_.read(models_->position() + 1, 100'000);
     if (!records) return records.error();

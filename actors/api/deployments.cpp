@@ -76,18 +76,10 @@ DocumentPointer deployment_of(const Context& context) { return context.services.
 
 Answer no_deployment(const Context& context) { return not_found("model deployment", context.workspace(), context.path["name"]); }
 
-DocumentPointer as_document(Json body) {
-  auto document = std::make_shared<Document>();
-  document->text = dump(body);
-  document->list_text = dump(without_nulls(body));
-  document->body = std::move(body);
-  return document;
-}
-
 // The present version and those before it, newest first.
 std::vector<DocumentPointer> versions_of(const DocumentPointer& deployment) {
   std::vector<DocumentPointer> all{deployment};
-  for (auto& body : earlier_versions(deployment->row)) all.push_back(as_document(std::move(body)));
+  for (auto& body : earlier_versions(deployment->row)) all.push_back(std::make_shared<Document>(Json(), std::move(body)));
   return all;
 }
 

@@ -35,6 +35,13 @@ bool drops_all(const Kind& kind, const events::Fact& fact) {
 
 }  // namespace
 
+Document::Document(Json its_row, Json its_body) : row(std::move(its_row)), body(std::move(its_body)), text(rest::dump(body)) {}
+
+const std::string& Document::list_text() const {
+  std::call_once(listed_, [this] { list_text_ = rest::dump(rest::without_nulls(body)); });
+  return list_text_;
+}
+
 struct Documents::Shelf {
   struct Room {  // a workspace
     std::unordered_map<std::string, DocumentPointer> by_name;  // by the row's name; null: there is none
@@ -72,13 +79,10 @@ const Documents::Shelf& Documents::shelf(std::string_view kind) const {
 DocumentPointer Documents::load(const Shelf& shelf, const std::string& workspace, const std::string& name) const {
   const auto text = models_.get(shelf.kind.entity, workspace, name);
   if (!text || !*text) return nullptr;
-  auto document = std::make_shared<Document>();
-  document->row = Json::parse(**text, nullptr, false);
-  if (!document->row.is_object()) return nullptr;
-  document->body = shelf.kind.render(document->row);
-  document->text = rest::dump(document->body);
-  document->list_text = rest::dump(rest::without_nulls(document->body));
-  return document;
+  auto row = Json::parse(**text, nullptr, false);
+  if (!row.is_object()) return nullptr;
+  auto body = shelf.kind.render(row);
+  return std::make_shared<Document>(std::move(row), std::move(body));
 }
 
 DocumentPointer Documents::get(std::string_view kind, const std::string& workspace, const std::string& name) const {
@@ -138,17 +142,14 @@ void Documents::refresh(const Shelf& shelf, const std::string& workspace) const 
       if (!page) break;
       bool is_past = false;
       for (const auto& item : page->items) {
-        auto document = std::make_shared<Document>();
-        document->row = Json::parse(item, nullptr, false);
-        if (!document->row.is_object()) continue;
-        if (!text_of(document->row, "name").starts_with(shelf.kind.key_prefix)) {
+        auto row = Json::parse(item, nullptr, false);
+        if (!row.is_object()) continue;
+        if (!text_of(row, "name").starts_with(shelf.kind.key_prefix)) {
           is_past = true;
           break;
         }
-        document->body = shelf.kind.render(document->row);
-        document->text = rest::dump(document->body);
-        document->list_text = rest::dump(rest::without_nulls(document->body));
-        now->push_back(std::move(document));
+        auto body = shelf.kind.render(row);
+        now->push_back(std::make_shared<Document>(std::move(row), std::move(body)));
       }
       if (is_past || !page->next) break;
       after = *page->next;
@@ -221,7 +222,7 @@ void Documents::changed(std::span<const events::Fact> facts) {
 std::vector<rest::Row> rows_of(const std::vector<DocumentPointer>& documents) {
   std::vector<rest::Row> rows;
   rows.reserve(documents.size());
-  for (const auto& document : documents) rows.push_back({&document->body, &document->list_text});
+  for (const auto& document : documents) rows.push_back({&document->body, &document->list_text()});
   return rows;
 }
 

@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <set>
 #include <shared_mutex>
@@ -22,10 +23,16 @@
 namespace luthier::api {
 
 struct Document {
-  rest::Json row;         // of the read model
-  rest::Json body;        // as its own GET shows it
-  std::string text;       // the body
-  std::string list_text;  // as a list shows it: members that are null are left out
+  Document(rest::Json its_row, rest::Json its_body);
+  const std::string& list_text() const;  // as a list shows it: members that are null are left out. Made for the first list
+
+  const rest::Json row;    // of the read model
+  const rest::Json body;   // as its own GET shows it
+  const std::string text;  // the body
+
+ private:
+  mutable std::once_flag listed_;
+  mutable std::string list_text_;
 };
 using DocumentPointer = std::shared_ptr<const Document>;
 using DocumentList = std::shared_ptr<const std::vector<DocumentPointer>>;

@@ -107,11 +107,8 @@ TEST_CASE("the cursors of a log lead from page to page and back") {
 TEST_CASE("walking all pages gives each job of either kind once, newest first") {
   std::vector<DocumentPointer> platform, trainings;
   for (int i = 0; i < 9; ++i) {
-    auto document = std::make_shared<Document>();
-    document->body = {{"name", "j" + std::to_string(i)}, {"created_at", "2026-11-01T00:00:0" + std::to_string(i) + ".000000"}};
-    document->row = document->body;
-    document->list_text = rest::dump(document->body);
-    (i % 3 == 0 ? trainings : platform).push_back(std::move(document));
+    const Json body = {{"name", "j" + std::to_string(i)}, {"created_at", "2026-11-01T00:00:0" + std::to_string(i) + ".000000"}};
+    (i % 3 == 0 ? trainings : platform).push_back(std::make_shared<Document>(body, body));
   }
   const auto jobs = in_order(platform, trainings);
   std::vector<std::string> names;

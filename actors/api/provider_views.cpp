@@ -56,12 +56,7 @@ bool adds_to(const Json& record, const DocumentPointer& view) { return view && r
 
 DocumentPointer merged(const DocumentPointer& record, const DocumentPointer& view) {
   if (!adds_to(record->body, view)) return record;
-  auto document = std::make_shared<Document>();
-  document->row = record->row;
-  document->body = merged_provider(record->body, view->body);
-  document->text = rest::dump(document->body);
-  document->list_text = rest::dump(rest::without_nulls(document->body));
-  return document;
+  return std::make_shared<Document>(record->row, merged_provider(record->body, view->body));
 }
 
 }  // namespace

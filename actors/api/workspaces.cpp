@@ -66,13 +66,9 @@ Answer create_workspace(Context& context) {
 DocumentPointer system_workspace(const Context& context) {
   const auto first = context.services.documents.get("workspace", "system", "default");
   const Json born = first ? first->row["created_at"] : Json("1970-01-01T00:00:00.000000Z");
-  auto document = std::make_shared<Document>();
-  document->row = {{"id", "workspace-system"}, {"name", "system"}, {"description", "Platform-provided resources (read-only for users)"},
+  const Json row = {{"id", "workspace-system"}, {"name", "system"}, {"description", "Platform-provided resources (read-only for users)"},
                    {"created_at", born}, {"created_by", ""}, {"updated_at", born}, {"updated_by", ""}, {"members", Json::array()}};
-  document->body = render_workspace(document->row);
-  document->text = dump(document->body);
-  document->list_text = dump(without_nulls(document->body));
-  return document;
+  return std::make_shared<Document>(row, render_workspace(row));
 }
 
 // The document of a workspace that this caller may see; else null.

@@ -32,22 +32,24 @@ class Writer {
     auto batch = std::exchange(waiting_, {});
     std::vector<log::Append> appends;
     for (const auto& each : batch) appends.push_back(*each.append);
-    auto receipts = log_->append(appends, clock_->now());
-    if (!receipts) return fail(batch, receipts.error());
+    auto written = log_->append(appends, clock_->now());
+    if (!written) return fail(batch, written.error());
     for (std::size_t i = 0; i < batch.size(); ++i) {
-      auto& receipt = (*receipts)[i];
+      auto& receipt = written->answers[i];
       if (receipt)
         batch[i].promise.deliver(Appended{std::make_shared<const log::Receipt>(std::move(*receipt)), {}});
       else
         batch[i].promise.deliver(Appended{nullptr, receipt.error()});
     }
-    tell_followers();
+    if (!written->records.empty()) tell_followers(std::move(written->records));
   }
 
   void follow(const Follow& follow) {
     self_->monitor(follow.follower);
     if (follow.applied < told_) {
-      auto missed = read(follow.applied + 1, told_);
+      auto records = log_->read(follow.applied + 1, static_cast<std::size_t>(told_ - follow.applied));
+      if (!records) return quit(records.error());
+      auto missed = commit_of(std::move(*records));
       if (!missed) return quit(missed.error());
       self_->send(follow.follower, Committed{*missed});
     }
@@ -65,12 +67,10 @@ class Writer {
   }
 
  private:
-  void tell_followers() {
-    const auto head = log_->head().position;
-    if (head == told_) return;
-    auto commit = read(told_ + 1, head);
+  void tell_followers(std::vector<log::Record> records) {
+    auto commit = commit_of(std::move(records));
     if (!commit) return quit(commit.error());
-    told_ = head;
+    told_ = (*commit)->records.back().position;
     for (const auto& follower : prompt_) self_->send(follower, Committed{*commit});
     untold_.push_back(std::move(*commit));
     tell_patient();
@@ -85,11 +85,9 @@ class Writer {
     self_->delayed_send(self_, settings_.tell_interval, Tick{});
   }
 
-  Result<std::shared_ptr<const Commit>> read(Position from, Position to) const {
-    auto records = log_->read(from, static_cast<std::size_t>(to - from + 1));
-    if (!records) return records.error();
+  static Result<std::shared_ptr<const Commit>> commit_of(std::vector<log::Record> records) {
     auto commit = std::make_shared<Commit>();
-    commit->records = std::move(*records);
+    commit->records = std::move(records);
     for (const auto& record : commit->records) {
       auto fact = to_fact(record);
       if (!fact) return fact.error();

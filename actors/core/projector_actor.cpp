@@ -17,10 +17,7 @@ caf::behavior projector_actor(caf::event_based_actor* self, projections::Project
   self->send(log_actor, Follow{caf::actor_cast<caf::actor>(self), projections->position(), true});
   return {[=](const Committed& committed) {
     const auto& commit = *committed.commit;
-    // Whatever of it is known already was folded by the catch-up.
-    std::size_t first = 0;
-    while (first < commit.records.size() && commit.records[first].position <= projections->position()) ++first;
-    const auto applied = projections->apply(std::span(commit.records).subspan(first), std::span(commit.facts).subspan(first));
+    const auto applied = projections->apply(commit.records, commit.facts);
     if (!applied) return quit_with(self, applied.error());
     if (on_projected) on_projected(commit);
   }};

@@ -113,10 +113,10 @@ TEST_CASE("appends until it is killed", "[.]") {
     const Version begin = version;
     for (int i = 0; i < 1 + begin % 5; ++i, ++version)
       batch.push_back(append_one(std::to_string(version), "a", version, "\"" + std::string(300, 'x') + "\""));
-    const auto answers = (*log)->append(batch, version);
-    if (!answers) std::cout << answers.error().message << std::endl;
-    REQUIRE(answers);
-    for (const auto& answer : *answers) std::cout << "receipt " << answer->command.id << " " << answer->hash << "\n";
+    const auto written = (*log)->append(batch, version);
+    if (!written) std::cout << written.error().message << std::endl;
+    REQUIRE(written);
+    for (const auto& answer : written->answers) std::cout << "receipt " << answer->command.id << " " << answer->hash << "\n";
     std::cout << std::flush;
   }
 }

@@ -64,6 +64,12 @@ struct Record {
   bool operator==(const Record&) const = default;
 };
 
+// What a batch came to.
+struct Written {
+  std::vector<Result<Receipt>> answers;  // one for each append
+  std::vector<Record> records;           // all that is new in the log, in order
+};
+
 struct Head {
   Position position = 0;
   Hash hash;
@@ -77,7 +83,7 @@ class EventLog {
   // receipt; or `conflict` when an expected version is not the stream's (that append is left out, the others go on). A
   // command key that has a receipt already gets that receipt again and writes nothing; with another digest `conflict`.
   // The outer error means that the disk refused: nothing of the batch may be acknowledged and the log must be closed.
-  virtual Result<std::vector<Result<Receipt>>> append(std::span<const Append> appends, Timestamp now) = 0;
+  virtual Result<Written> append(std::span<const Append> appends, Timestamp now) = 0;
 
   virtual Result<std::optional<Receipt>> find_receipt(const CommandKey& command) const = 0;
   virtual Head head() const = 0;

@@ -127,7 +127,7 @@ TEST_CASE("positions and versions go up by one, across batches and restarts") {
       const std::string name(1, static_cast<char>('a' + (round * i) % 5));
       batch.push_back(append_one(std::to_string(round) + "." + std::to_string(i), name, versions[name]++));
     }
-    for (const auto& answer : must(logs->log().append(batch, round))) CHECK(answer);
+    for (const auto& answer : must(logs->log().append(batch, round)).answers) CHECK(answer);
     if (round % 2 == 1) logs->reopen();
   }
   const auto all = must(logs->log().read(1, 1000));
@@ -175,7 +175,9 @@ TEST_CASE("an append on another version is a conflict and writes nothing, and th
   const auto logs = each_log();
   const std::vector<Append> batch{append_one("c1", "a", 0), append_one("c2", "a", 0), append_one("c3", "a", 5),
                                   append_one("c4", "b", 0)};
-  const auto answers = must(logs->log().append(batch, 1));
+  const auto written = must(logs->log().append(batch, 1));
+  CHECK(written.records == must(logs->log().read(1, 1000)));  // what it says it has written is what is there
+  const auto& answers = written.answers;
   CHECK(answers[0]);
   for (const int refused : {1, 2}) {
     REQUIRE_FALSE(answers[refused]);
@@ -212,7 +214,7 @@ TEST_CASE("an append of several streams is written whole or not at all") {
 TEST_CASE("an append decides on what the ones before it in the batch left") {
   const auto logs = each_log();
   const std::vector<Append> batch{append_one("c1", "a", 0), append_one("c2", "a", 1), append_one("c3", "a", 2)};
-  const auto answers = must(logs->log().append(batch, 1));
+  const auto answers = must(logs->log().append(batch, 1)).answers;
   for (int i = 0; i < 3; ++i) CHECK(must(Result(answers[i])).version == i + 1);
 }
 
@@ -220,7 +222,7 @@ TEST_CASE("a repeated command gets its receipt again, within a batch, later, and
   const auto logs = each_log();
   const auto append = append_one("c1", "a", 0);
   const std::vector<Append> batch{append, append};
-  const auto answers = must(logs->log().append(batch, 1));
+  const auto answers = must(logs->log().append(batch, 1)).answers;
   const auto receipt = must(Result(answers[0]));
   CHECK(must(Result(answers[1])) == receipt);
   CHECK(must(append_alone(logs->log(), append)) == receipt);
@@ -234,7 +236,7 @@ TEST_CASE("a refusal is a receipt that is repeated like any other") {
   must(append_alone(logs->log(), append_one("c1", "a", 0)));
   const auto refusal = refuse_one("c2", "model default/a exists already");
   const std::vector<Append> batch{refusal, refusal};
-  const auto answers = must(logs->log().append(batch, 1));
+  const auto answers = must(logs->log().append(batch, 1)).answers;
   const auto receipt = must(Result(answers[0]));
   CHECK(receipt.refusal == refusal.refusal);
   CHECK(receipt.position == 1);
@@ -266,7 +268,7 @@ TEST_CASE("a command id that was used for something else is a conflict, also wit
   auto other = append_one("c1", "b", 0);
   other.command_digest = "another digest";
   const std::vector<Append> batch{first, other};
-  const auto answers = must(logs->log().append(batch, 1));
+  const auto answers = must(logs->log().append(batch, 1)).answers;
   CHECK(answers[0]);
   REQUIRE_FALSE(answers[1]);
   CHECK(answers[1].error().code == ErrorCode::conflict);
@@ -357,7 +359,7 @@ TEST_CASE("what does not fit into a log is refused by name, and the rest of its 
   const auto refused = [&](const Append& append) {
     const std::vector<Append> batch{append, append_one("good" + std::to_string(logs->log().head().position), "good",
                                                        logs->log().head().position)};
-    const auto answers = must(logs->log().append(batch, 1));
+    const auto answers = must(logs->log().append(batch, 1)).answers;
     CHECK(answers[1]);
     REQUIRE_FALSE(answers[0]);
     return answers[0].error();
@@ -389,5 +391,5 @@ TEST_CASE("what does not fit into a log is refused by name, and the rest of its 
 
 TEST_CASE("an empty batch answers nothing") {
   const auto logs = each_log();
-  CHECK(must(logs->log().append({}, 1)).empty());
+  CHECK(must(logs->log().append({}, 1)).answers.empty());
 }

@@ -57,9 +57,9 @@ TEST_CASE("invariant 2: positions and versions have no gap whatever is refused, 
       else ++pending[name], ++accepted;
       is_right.push_back(!stale);
     }
-    const auto answers = log->append(batch, round);
-    REQUIRE(answers);
-    for (std::size_t i = 0; i < batch.size(); ++i) CHECK(static_cast<bool>((*answers)[i]) == is_right[i]);
+    const auto written = log->append(batch, round);
+    REQUIRE(written);
+    for (std::size_t i = 0; i < batch.size(); ++i) CHECK(static_cast<bool>(written->answers[i]) == is_right[i]);
     versions = pending;
     if (round % 50 == 49) {
       log.reset();
@@ -103,11 +103,11 @@ TEST_CASE("invariant 3: the same command id never takes effect twice, whoever re
         batch.push_back(append_one("c" + n, n, *known ? 1 : 0));
       }
     }
-    const auto answers = log->append(batch, round);
-    REQUIRE(answers);
+    const auto written = log->append(batch, round);
+    REQUIRE(written);
     for (std::size_t i = 0; i < batch.size(); ++i) {
-      REQUIRE((*answers)[i]);
-      const auto& receipt = *(*answers)[i];
+      REQUIRE(written->answers[i]);
+      const auto& receipt = *written->answers[i];
       CHECK(receipt == first.emplace(batch[i].command, receipt).first->second);
     }
     if (round % 40 == 39) {

@@ -58,9 +58,9 @@ inline Append refuse_one(const std::string& id, const std::string& message) {
 }
 
 inline Result<Receipt> append_alone(EventLog& log, const Append& append, Timestamp now = 1) {
-  auto answers = log.append({&append, 1}, now);
-  if (!answers) return answers.error();
-  return std::move(answers->front());
+  auto written = log.append({&append, 1}, now);
+  if (!written) return written.error();
+  return std::move(written->answers.front());
 }
 
 }  // namespace luthier::log::testing

@@ -9,22 +9,22 @@ namespace luthier::log {
 
 MemoryLog::MemoryLog() = default;
 
-Result<std::vector<Result<Receipt>>> MemoryLog::append(std::span<const Append> appends, Timestamp now) {
+Result<Written> MemoryLog::append(std::span<const Append> appends, Timestamp now) {
   const Timestamp time = records_.empty() ? std::numeric_limits<Timestamp>::min() : records_.back().time;
   auto staged = stage(appends, now, *this, head(), time);
   if (!staged) return staged.error();
-  for (auto& [record, stored, takes_name] : staged->records) {
+  for (const auto& [record, stored, takes_name] : staged->records) {
     streams_[record.stream].push_back(record.position);
     if (takes_name) {
       auto& had = names_[{record.stream.entity, record.workspace, record.name}];
       std::erase(had, record.stream);
       had.push_back(record.stream);
     }
-    records_.push_back(std::move(record));
+    records_.push_back(record);
   }
   for (auto& [key, receipt] : staged->receipts) receipts_.insert_or_assign(key, std::move(receipt));
   for (auto& [key, head] : staged->heads) heads_[key] = std::move(head);
-  return std::move(staged->answers);
+  return std::move(*staged).written();
 }
 
 Result<std::optional<Receipt>> MemoryLog::find_receipt(const CommandKey& command) const {

@@ -61,9 +61,9 @@ class Day {
   }
 
   bool send(const std::vector<Append>& appends) {
-    const auto answers = log_->append(appends, ++now_);
-    if (!answers) return false;
-    for (const auto& answer : *answers) {
+    const auto written = log_->append(appends, ++now_);
+    if (!written) return false;
+    for (const auto& answer : written->answers) {
       REQUIRE(answer);
       const auto [known, is_new] = receipts_.emplace(answer->command, *answer);
       CHECK(known->second == *answer);  // a repeated command hears the same again

@@ -29,14 +29,14 @@ RocksLog::~RocksLog() {
   if (anchor_ && !stopped_by_) (void)anchor_->sync();  // a mark that stays behind is only a weaker one
 }
 
-Result<std::vector<Result<Receipt>>> RocksLog::append(std::span<const Append> appends, Timestamp now) {
+Result<Written> RocksLog::append(std::span<const Append> appends, Timestamp now) {
   if (stopped_by_)
     return Error{ErrorCode::io, "the log stopped after an error and accepts nothing until a restart: " + *stopped_by_, {}};
   auto staged = stage(appends, now, *this, head(), time_, {options_.find_duplicates});
   if (!staged) return stop(staged.error());
   if (!staged->is_empty())
     if (auto committed = commit(*staged); !committed) return stop(committed.error());
-  return std::move(staged->answers);
+  return std::move(*staged).written();
 }
 
 Result<void> RocksLog::commit(const Staged& staged) {

@@ -43,7 +43,7 @@ class RocksLog final : public EventLog, private Committed {
   static Result<std::unique_ptr<RocksLog>> open(const RocksLogOptions& options);
   ~RocksLog() override;
 
-  Result<std::vector<Result<Receipt>>> append(std::span<const Append> appends, Timestamp now) override;
+  Result<Written> append(std::span<const Append> appends, Timestamp now) override;
   Result<std::optional<Receipt>> find_receipt(const CommandKey& command) const override;
   Head head() const override;
   Result<std::vector<Record>> read(Position from, std::size_t count_max) const override;

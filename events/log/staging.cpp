@@ -154,6 +154,13 @@ class Stage {
 
 }  // namespace
 
+Written Staged::written() && {
+  Written written{std::move(answers), {}};
+  written.records.reserve(records.size());
+  for (auto& each : records) written.records.push_back(std::move(each.record));
+  return written;
+}
+
 Result<Staged> stage(std::span<const Append> appends, Timestamp now, const Committed& committed, const Head& head,
                      Timestamp time, StageOptions options) {
   Stage stage(committed, head, time);

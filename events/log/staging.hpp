@@ -41,6 +41,7 @@ struct Staged {
   Head head;
   Timestamp time = 0;
   bool is_empty() const { return receipts.empty() && records.empty(); }
+  Written written() &&;  // once it is
 };
 
 struct StageOptions {

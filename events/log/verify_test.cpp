@@ -64,9 +64,9 @@ class Data {
       batch.push_back(append_one("c" + id, name, n / 10, "{\"text\":\"" + std::string(100 + n % 300, 'x') + "\"}"));
       batch.push_back(refuse_one("r" + id, "no"));
       if (i % 10 != 0 && i != count) continue;
-      const auto answers = log_->append(batch, n);
-      REQUIRE(answers);
-      for (const auto& answer : *answers) REQUIRE(answer);
+      const auto written = log_->append(batch, n);
+      REQUIRE(written);
+      for (const auto& answer : written->answers) REQUIRE(answer);
       batch.clear();
     }
   }

@@ -90,9 +90,9 @@ class Bench {
   void append(std::size_t batch_size) {
     std::vector<log::Append> batch;
     for (std::size_t i = 0; i < batch_size; ++i) batch.push_back(workload_.next());
-    const auto answers = log_->append(batch, SystemClock().now());
-    if (!answers) give_up(answers.error().message);
-    for (const auto& answer : *answers)
+    const auto written = log_->append(batch, SystemClock().now());
+    if (!written) give_up(written.error().message);
+    for (const auto& answer : written->answers)
       if (!answer) give_up(answer.error().message);
   }
 

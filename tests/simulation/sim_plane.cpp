@@ -48,7 +48,7 @@ class Connection final : public bus::Bus {
 class LogHandle final : public log::EventLog {
  public:
   LogHandle(log::EventLog& log, bool find_duplicates) : log_(log), find_duplicates_(find_duplicates) {}
-  Result<std::vector<Result<log::Receipt>>> append(std::span<const log::Append> appends, Timestamp now) override {
+  Result<log::Written> append(std::span<const log::Append> appends, Timestamp now) override {
     if (!is_alive) return gone;
     return log_.append(appends, now);
   }
