@@ -4,15 +4,17 @@
     templates_live.py LUTHIER [--count N] [--seed S] [--show N]      run from the repository's root
 
 Templates in the manner of each family with the conversations of tests/golden/make_template_goldens.py, then N random templates of
-template_grammar.py from the seed S on. Random ones may differ where Jinja folds constants before it runs (an error then becomes an
+template_grammar.py from the seed S on; and of templates with generation blocks, which tokens are the assistant's. Random ones may differ where Jinja folds constants before it runs (an error then becomes an
 undefined value), where Python shows an address, or where an integer needs more than 64 bits: those are counted, not failures.
 """
 import argparse
 import collections
 import json
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import warnings
 from pathlib import Path
 
@@ -130,6 +132,32 @@ def judge_random(luthier, tokenizer, seed, count, show):
     return counts["DIFFERENT"]
 
 
+def judge_masks(luthier, tokenizer):
+    """The labels of training rows against the masks of assistant tokens."""
+    different = rows_judged = 0
+    for name, source in families.sources().items():
+        if "{% generation" not in source and "{%- generation" not in source:
+            continue
+        rows = [request for request in families.CONVERSATIONS if request.keys() <= {"messages", "tools"} and judged(tokenizer, source, request) is not None]
+        wanted = [families.masked(tokenizer, source, request) for request in rows]
+        with tempfile.TemporaryDirectory(prefix="luthier-judge-") as directory:
+            shutil.copytree(MODEL, f"{directory}/model")
+            Path(f"{directory}/model/chat_template.jinja").write_text(source)
+            Path(f"{directory}/rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+            process = subprocess.run([luthier, "check-data", "--model", f"{directory}/model", "--data", f"{directory}/rows.jsonl", "--rows"], capture_output=True, text=True)
+            assert process.returncode == 0, f"{name}: {process.stderr}"
+        got = {row["row"]: row["parts"][0] for row in map(json.loads, process.stdout.splitlines())}
+        for at, (request, mask) in enumerate(zip(rows, wanted), 1):
+            labels = [token if inside else -100 for token, inside in zip(mask["ids"], mask["mask"])]
+            learns = any(label != -100 for label in labels[1:])  # a row that teaches nothing is left out
+            rows_judged += 1
+            if (at in got) != learns or (learns and (got[at]["input_ids"], got[at]["labels"]) != (mask["ids"], labels)):
+                different += 1
+                report(name, json.dumps(request), got.get(at), {"input_ids": mask["ids"], "labels": labels})
+    print(f"{rows_judged} rows of templates with generation blocks, {different} with other labels")
+    return different if rows_judged > 100 else 1
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("luthier")
@@ -140,7 +168,7 @@ def main():
     warnings.simplefilter("ignore")  # of templates that subscript numbers
     logging.set_verbosity_error()
     tokenizer = AutoTokenizer.from_pretrained(MODEL)
-    different = judge_families(options.luthier, tokenizer) + judge_random(options.luthier, tokenizer, options.seed, options.count, options.show)
+    different = judge_families(options.luthier, tokenizer) + judge_masks(options.luthier, tokenizer) + judge_random(options.luthier, tokenizer, options.seed, options.count, options.show)
     sys.exit(1 if different else 0)
 
 
