@@ -131,7 +131,10 @@ Result<Decoder> read_llama(const GgufFile& file) {
 Result<void> read_tensor(const GgufFile& file, const Decoder& decoder, const std::string& name, const Tensor& into) {
   const auto stored = gguf_tensor(decoder, name);
   const auto& tensor = file.tensors().at(stored.name);
-  if (stored.experts > 0) return dequantise({tensor.type, into.shape, row_of(tensor, static_cast<std::size_t>(stored.expert))}, into.values);
+  if (stored.experts > 0) {
+    const auto bytes = row_of(tensor, static_cast<std::size_t>(stored.expert));
+    return dequantise({tensor.type, into.shape, bytes}, into.values);
+  }
   const bool is_rotated = name.find("q_proj") != std::string::npos || name.find("k_proj") != std::string::npos;
   if (is_rotated && decoder.family == "llama") return read_interleaved(tensor, decoder.head_dim, into.values);
   if (auto read = dequantise(tensor, into.values); !read) return read;

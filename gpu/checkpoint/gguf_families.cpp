@@ -111,7 +111,8 @@ Result<Decoder> read_gguf_family(const GgufFile& file, const std::string& name) 
     std::string known = "llama";
     for (const auto& each : families) known += (&each == &families.back() ? " and " : ", ") + std::string(each.name);
     const std::string key = "general.architecture";
-    return invalid(file.path().string() + ": metadata " + key + ": family " + printable(name) + " is not supported; " + known + " are", key);
+    return invalid(file.path().string() + ": metadata " + key + ": family " + printable(name) + " is not supported; " + known + " are",
+                   key);
   }
   GgufKeys keys(file);
   const auto prefix = name + ".";
