@@ -178,14 +178,17 @@ Result<Adapter> load_adapter(const fs::path& directory, const Decoder& decoder) 
   return adapter;
 }
 
+Result<void> write_adapter_tensors(const fs::path& file, const Adapter& adapter) {
+  std::map<std::string, Stack> stacks;
+  const auto tensors = tensors_to_write(adapter, stacks);
+  return write_safetensors(file, tensors, {{"format", "pt"}});
+}
+
 Result<void> save_adapter(const fs::path& directory, const Adapter& adapter) {
   std::error_code failed;
   fs::create_directories(directory, failed);
   if (failed) return file_error(directory, failed.value());
-  std::map<std::string, Stack> stacks;
-  const auto tensors = tensors_to_write(adapter, stacks);
-  if (auto written = write_safetensors(directory / "adapter_model.safetensors", tensors, {{"format", "pt"}}); !written)
-    return written;
+  if (auto written = write_adapter_tensors(directory / "adapter_model.safetensors", adapter); !written) return written;
   try {  // last, so that a directory with a configuration has its tensors
     return write_file_durably(directory / "adapter_config.json", lora_config_json(adapter.config, adapter.modules).dump(2) + "\n");
   } catch (const nlohmann::json::exception&) {

@@ -55,5 +55,7 @@ Result<Adapter> make_adapter(const LoraConfig& config, const Decoder& decoder);
 Result<Adapter> load_adapter(const std::filesystem::path& directory, const Decoder& decoder);
 Result<LoraConfig> read_lora_config(const std::filesystem::path& adapter_config_json);
 Result<void> save_adapter(const std::filesystem::path& directory, const Adapter& adapter);
+// The tensors alone, under their names in adapter_model.safetensors: also of an adapter that holds gradients.
+Result<void> write_adapter_tensors(const std::filesystem::path& file, const Adapter& adapter);
 
 }  // namespace luthier::checkpoint

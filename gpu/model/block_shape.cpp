@@ -1,6 +1,7 @@
 #include "gpu/model/block_shape.hpp"
 
 #include <cmath>
+#include <limits>
 
 namespace luthier::model {
 namespace {
@@ -56,6 +57,10 @@ std::vector<BlockShape> block_shapes(const Decoder& d) {
     if (d.layers[l].intermediate_size > 0) shapes.push_back(feed_forward_block(d, l, d.layers[l]));
   }
   return shapes;
+}
+
+std::int64_t length_max(const Decoder& d) {
+  return d.learned_positions ? d.max_position_embeddings - d.position_offset : std::numeric_limits<std::int32_t>::max();
 }
 
 std::int64_t rotary_dim(const Decoder& d) { return d.rotary_dim > 0 ? d.rotary_dim : d.head_dim; }

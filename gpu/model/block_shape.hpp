@@ -37,6 +37,9 @@ struct BlockShape {
 // In the order of the network: of each layer its attention and its feed-forward part, where it has them.
 std::vector<BlockShape> block_shapes(const checkpoint::Decoder& decoder);
 
+// How long a sequence may be at most: learned positions end somewhere, others do not.
+std::int64_t length_max(const checkpoint::Decoder& decoder);
+
 std::int64_t rotary_dim(const checkpoint::Decoder& decoder);
 
 }  // namespace luthier::model

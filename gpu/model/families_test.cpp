@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 
+#include "events/base/temporary_directory.hpp"
 #include "gpu/checkpoint/linear_layers.hpp"
 #include "gpu/checkpoint/safetensors.hpp"
 #include "gpu/kernels/dispatch.hpp"
@@ -54,6 +55,16 @@ struct Family {
   }
 };
 
+std::map<std::string, Values> read_tensors(const std::filesystem::path& path) {
+  const auto file = take(checkpoint::SafetensorsFile::open(path));
+  std::map<std::string, Values> tensors;
+  for (const auto& [key, stored] : file.tensors()) {
+    tensors[key].resize(stored.count());
+    REQUIRE(checkpoint::to_f32(stored, tensors[key]));
+  }
+  return tensors;
+}
+
 Family load(const std::string& name) {
   Family family{.name = name, .base = take(checkpoint::load_model(goldens / name)), .sequences = {}, .rows = {}, .expected = {}};
   const auto cases = json::parse(std::ifstream(goldens / name / "cases.json"));
@@ -62,12 +73,7 @@ Family load(const std::string& name) {
     family.loss = cases["loss"]["value"];
     for (const auto& row : cases["loss"]["rows"]) family.rows.push_back({row["tokens"], row["labels"]});
   }
-  const auto file = take(checkpoint::SafetensorsFile::open(goldens / name / "expected.safetensors"));
-  for (const auto& [key, stored] : file.tensors()) {
-    auto& values = family.expected[key];
-    values.resize(stored.count());
-    REQUIRE(checkpoint::to_f32(stored, values));
-  }
+  family.expected = read_tensors(goldens / name / "expected.safetensors");
   return family;
 }
 
@@ -180,6 +186,23 @@ checkpoint::Adapter adapter_for(const Family& f) {
   return adapter;
 }
 
+// Each by its norm and by its product with cos(0), cos(1), …
+void check_gradients(const std::map<std::string, Values>& got, const std::map<std::string, Values>& all) {
+  for (const auto& [tensor, values] : got) {
+    INFO(tensor);
+    double norm = 0, along = 0;
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      norm += double(values[i]) * values[i];
+      along += double(values[i]) * std::cos(double(i));
+    }
+    REQUIRE(all.contains("gradient." + tensor));
+    const auto& expected = all.at("gradient." + tensor);
+    CHECK(std::sqrt(norm) == Approx(expected[0]).epsilon(3e-5).margin(1e-9));
+    CHECK(along == Approx(expected[1]).margin(5e-5 * double(expected[0]) + 1e-9));
+  }
+  CHECK(std::ptrdiff_t(got.size()) == std::count_if(all.begin(), all.end(), [](const auto& e) { return e.first.starts_with("gradient."); }));
+}
+
 // The element of a full tensor, [out, in], that a module's B A is added to.
 template <class Find>
 float& element(const Find& find, const checkpoint::Decoder& d, const checkpoint::LoraModule& m, std::int64_t o, std::int64_t i) {
@@ -212,21 +235,31 @@ TEST_CASE("the loss of every family and the gradient of each of its weights are 
     const Gradients got = gradients_of(f, trainable, packed(f));
     INFO(name);
     CHECK(got.loss == Approx(f.loss).epsilon(2e-6));
-    std::size_t checked = 0;
-    for (const auto& [tensor, values] : got.tensors) {
-      INFO(tensor);
-      double norm = 0, along = 0;
-      for (std::size_t i = 0; i < values.size(); ++i) {
-        norm += double(values[i]) * values[i];
-        along += double(values[i]) * std::cos(double(i));
-      }
-      const auto& expected = f.expected.at("gradient." + tensor);
-      CHECK(std::sqrt(norm) == Approx(expected[0]).epsilon(3e-5).margin(1e-9));
-      CHECK(along == Approx(expected[1]).margin(5e-5 * double(expected[0]) + 1e-9));
-      ++checked;
-    }
-    CHECK(checked == std::size_t(std::count_if(f.expected.begin(), f.expected.end(), [](const auto& e) { return e.first.starts_with("gradient."); })));
+    check_gradients(got.tensors, f.expected);
   }
+}
+
+TEST_CASE("adapters made by PEFT give its logits, loss and gradients, on experts and routers too, under the names of its file") {
+  std::size_t adapters = 0;
+  for (const auto& name : names()) {
+    const Family f = load(name);
+    const auto directory = goldens / name / "adapter";
+    if (!std::filesystem::exists(directory)) continue;
+    ++adapters;
+    INFO(name);
+    const auto expected = read_tensors(directory / "expected.safetensors");
+    const auto cases = json::parse(std::ifstream(directory / "cases.json"));
+    auto adapter = take(checkpoint::load_adapter(directory, f.base.decoder));
+    const auto trainable = take(Trainable::lora(f.base.decoder, adapter, Keep::gradients));
+    const auto network = take(trainable.bind(f.base.decoder, f.base.weights));
+    for (std::size_t i = 0; i < f.sequences.size(); ++i)
+      CHECK(difference(outputs(network, {f.sequences[i]}, trainable.lora_layout()), expected.at("logits." + std::to_string(i))) < 1e-5);
+    CHECK(gradients_of(f, trainable, packed(f)).loss == Approx(cases["loss"].get<double>()).epsilon(2e-6));
+    TemporaryDirectory temporary;
+    REQUIRE(checkpoint::write_adapter_tensors(temporary / "gradients.safetensors", trainable.gradients_of(adapter)));
+    check_gradients(read_tensors(temporary / "gradients.safetensors"), expected);
+  }
+  CHECK(adapters >= 6);
 }
 
 TEST_CASE("the gradients of embedding models are the change of their hidden states") {

@@ -19,7 +19,8 @@ struct PassDropout {
   Dropout of(std::size_t layer, std::size_t site) const;
 };
 
-// Fills workspace.out, and with a workspace for gradients whatever they need. Ids must be below the vocabulary's size.
+// Fills workspace.out, and with a workspace for gradients whatever they need. Ids must be below the vocabulary's size,
+// and no sequence longer than length_max().
 void forward(const Network& network, const Batch& batch, const PassDropout& dropout, Workspace& workspace);
 
 }  // namespace luthier::model

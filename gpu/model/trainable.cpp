@@ -106,6 +106,15 @@ Result<Network> Trainable::bind(const checkpoint::Decoder& decoder, const checkp
   return model::bind(decoder, {&weights, gradients_.get(), lora_.get(), lora_memory_.get(), lora_gradients_});
 }
 
+checkpoint::Adapter Trainable::gradients_of(const checkpoint::Adapter& adapter) const {
+  checkpoint::Adapter gradients = adapter;
+  gradients.memory = lora_memory_;
+  for (auto& module : gradients.modules)
+    for (auto* tensor : {&module.a, &module.b})
+      tensor->values = {tensor->values.data() - lora_memory_.get() + lora_gradients_, tensor->values.size()};
+  return gradients;
+}
+
 void Trainable::zero_gradients() {
   for (const Parameter& p : parameters_)
     if (p.gradient) std::memset(p.gradient, 0, static_cast<std::size_t>(p.count) * sizeof(float));

@@ -40,6 +40,9 @@ class Trainable {
   // The network whose gradients land here. `weights` are the base model's; both must outlive it.
   Result<Network> bind(const checkpoint::Decoder& decoder, const checkpoint::Weights& weights) const;
 
+  // An adapter like the one that is trained, with the gradients in place of its values; they stay here.
+  checkpoint::Adapter gradients_of(const checkpoint::Adapter& adapter) const;
+
   void zero_gradients();
   double gradient_norm() const;
   std::size_t bytes() const { return bytes_; }

@@ -32,6 +32,12 @@ std::optional<int> Signals::take() {
   return signal > 0 ? std::optional(signal) : std::nullopt;
 }
 
+Result<void> check_has_head(const checkpoint::Decoder& decoder, const std::filesystem::path& model) {
+  if (decoder.has_head) return {};
+  return invalid(model.string() + ": a " + decoder.architecture + " has no output head, so it has no loss of a next token; luthier embed runs it",
+                 "model");
+}
+
 Result<Loaded> load(const std::filesystem::path& model, const std::filesystem::path& adapter, model::Keep keep) {
   Loaded loaded;
   auto decoder = checkpoint::read_decoder(model);

@@ -27,6 +27,9 @@ class Signals {
   sigset_t signals_{};
 };
 
+// An embedding model has no loss of a next token.
+Result<void> check_has_head(const checkpoint::Decoder& decoder, const std::filesystem::path& model);
+
 // A model to be asked, with or without an adapter, and gradients where they are wanted.
 struct Loaded {
   checkpoint::Model base;

@@ -30,13 +30,16 @@ Result<Ids> parse_sequence(const nlohmann::json& list, std::size_t index, std::i
   return ids;
 }
 
-Result<std::vector<Ids>> parse_tokens(const std::string& text, std::int64_t vocab_size) {
+Result<std::vector<Ids>> parse_tokens(const std::string& text, const checkpoint::Decoder& decoder) {
   const auto lists = nlohmann::json::parse(text, nullptr, false);
   if (!lists.is_array()) return bad_tokens("must be JSON like [[1,2,3],[4,5]]");
   std::vector<Ids> sequences;
   for (std::size_t i = 0; i < lists.size(); ++i) {
-    auto ids = parse_sequence(lists[i], i, vocab_size);
+    auto ids = parse_sequence(lists[i], i, decoder.vocab_size);
     if (!ids) return ids.error();
+    if (static_cast<std::int64_t>(ids->size()) > model::length_max(decoder))
+      return bad_tokens("sequence " + std::to_string(i) + " has " + std::to_string(ids->size()) + " ids; this model takes at most " +
+                        std::to_string(model::length_max(decoder)));
     sequences.push_back(std::move(*ids));
   }
   return sequences;
@@ -44,12 +47,29 @@ Result<std::vector<Ids>> parse_tokens(const std::string& text, std::int64_t voca
 
 using AllLogits = std::vector<std::vector<float>>;
 
+// Of each token: logits, or the last hidden states of a model without a head.
+std::int64_t width_of(const checkpoint::Decoder& d) { return d.has_head ? d.vocab_size : d.hidden_size; }
+
+void add_sequence(const Loaded& loaded, const Ids& ids, model::Workspace& workspace, std::vector<float>& out) {
+  const std::int64_t width = width_of(loaded.base.decoder);
+  const model::Batch batch = model::make_batch_for_logits(ids);
+  out.resize(ids.size() * static_cast<std::size_t>(width));
+  const auto copy = [&](std::int64_t first, std::int64_t rows, const float* chunk) {
+    std::memcpy(out.data() + first * width, chunk, static_cast<std::size_t>(rows * width) * sizeof(float));
+  };
+  model::forward(loaded.network, batch, {}, workspace);
+  if (loaded.base.decoder.has_head)
+    model::logits(loaded.network, batch, workspace, copy);
+  else
+    model::hidden_states(loaded.network, batch, workspace, copy);
+}
+
 Result<AllLogits> compute(const Loaded& loaded, const std::vector<Ids>& sequences, bool bfloat16) {
-  const std::int64_t vocab = loaded.base.decoder.vocab_size;
+  const std::int64_t width = width_of(loaded.base.decoder);
   const model::LoraLayout* lora = loaded.trainable ? loaded.trainable->lora_layout() : nullptr;
   std::size_t values = 0, longest = 1;
   for (const Ids& ids : sequences) {
-    values += ids.size() * static_cast<std::size_t>(vocab);
+    values += ids.size() * static_cast<std::size_t>(width);
     longest = std::max(longest, ids.size());
   }
   if (auto fits = checkpoint::check_memory(values * sizeof(float), "the logits"); !fits) return fits.error();
@@ -57,21 +77,16 @@ Result<AllLogits> compute(const Loaded& loaded, const std::vector<Ids>& sequence
                                          {.tokens = static_cast<std::int64_t>(longest), .bfloat16 = bfloat16});
   if (!workspace) return workspace.error();
   AllLogits all;
-  for (const Ids& ids : sequences) {
-    auto& logits = all.emplace_back(ids.size() * static_cast<std::size_t>(vocab));
-    const model::Batch batch = model::make_batch_for_logits(ids);
-    model::forward(loaded.network, batch, {}, *workspace);
-    model::logits(loaded.network, batch, *workspace, [&](std::int64_t first, std::int64_t rows, const float* chunk) {
-      std::memcpy(logits.data() + first * vocab, chunk, static_cast<std::size_t>(rows * vocab) * sizeof(float));
-    });
-  }
+  for (const Ids& ids : sequences) add_sequence(loaded, ids, *workspace, all.emplace_back());
   return all;
 }
 
-Result<void> write(const std::filesystem::path& path, const AllLogits& all, std::int64_t vocab) {
+Result<void> write(const std::filesystem::path& path, const AllLogits& all, const checkpoint::Decoder& decoder) {
+  const std::int64_t width = width_of(decoder);
+  const std::string name = decoder.has_head ? "logits." : "hidden.";
   std::map<std::string, checkpoint::TensorToWrite> tensors;
   for (std::size_t i = 0; i < all.size(); ++i)
-    tensors["logits." + std::to_string(i)] = {{static_cast<std::int64_t>(all[i].size()) / vocab, vocab}, all[i]};
+    tensors[name + std::to_string(i)] = {{static_cast<std::int64_t>(all[i].size()) / width, width}, all[i]};
   return checkpoint::write_safetensors(path, tensors);
 }
 
@@ -80,7 +95,7 @@ Result<void> run(const LogitsOptions& options) {
   if (!bfloat16 && options.dtype != "f32") return invalid("--dtype " + options.dtype + " must be f32 or bf16", "dtype");
   const auto decoder = checkpoint::read_decoder(options.model);
   if (!decoder) return decoder.error();
-  const auto sequences = parse_tokens(options.tokens, decoder->vocab_size);
+  const auto sequences = parse_tokens(options.tokens, *decoder);
   if (!sequences) return sequences.error();
   auto loaded = load(options.model, options.adapter, model::Keep::values);
   if (!loaded) return loaded.error();
@@ -90,7 +105,7 @@ Result<void> run(const LogitsOptions& options) {
   }
   const auto all = compute(*loaded, *sequences, bfloat16);
   if (!all) return all.error();
-  return write(options.out, *all, decoder->vocab_size);
+  return write(options.out, *all, *decoder);
 }
 
 }  // namespace

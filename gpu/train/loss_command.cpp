@@ -35,7 +35,9 @@ Result<LossSum> sum_over(const Loaded& loaded, Examples& data, DataOrder& order,
   return sum;
 }
 
-Result<void> write_gradients(const std::filesystem::path& path, const model::Trainable& trainable) {
+Result<void> write_gradients(const std::filesystem::path& path, const Loaded& loaded) {
+  const model::Trainable& trainable = *loaded.trainable;
+  if (trainable.lora_layout()) return checkpoint::write_adapter_tensors(path, trainable.gradients_of(loaded.adapter));
   std::map<std::string, checkpoint::TensorToWrite> tensors;
   for (const model::Parameter& p : trainable.parameters())
     tensors[p.name] = {p.shape, {p.gradient, static_cast<std::size_t>(p.count)}};
@@ -57,6 +59,7 @@ Result<LossSum> run(const LossOptions& options) {
   const bool gradients = !options.gradients.empty();
   const auto decoder = checkpoint::read_decoder(options.model);
   if (!decoder) return decoder.error();
+  if (auto can = check_has_head(*decoder, options.model); !can) return can.error();
   auto data = read_data(options, *decoder);
   if (!data) return data.error();
   auto loaded = load(options.model, options.adapter, gradients ? model::Keep::gradients : model::Keep::values);
@@ -68,7 +71,7 @@ Result<LossSum> run(const LossOptions& options) {
   if (!workspace) return workspace.error();
   const auto sum = sum_over(*loaded, *data, *order, *workspace, gradients);
   if (!sum || !gradients) return sum;
-  if (auto written = write_gradients(options.gradients, *loaded->trainable); !written) return written.error();
+  if (auto written = write_gradients(options.gradients, *loaded); !written) return written.error();
   return sum;
 }
 

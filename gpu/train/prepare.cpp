@@ -7,6 +7,7 @@
 #include "gpu/checkpoint/memory.hpp"
 #include "gpu/text/dataset_files.hpp"
 #include "gpu/train/adapter_start.hpp"
+#include "gpu/train/command_support.hpp"
 #include "gpu/train/distillation.hpp"
 #include "gpu/train/merge.hpp"
 
@@ -99,6 +100,7 @@ Result<Prepared> prepare_unplanned(const TrainRequest& request) {
   Prepared prepared;
   auto decoder = checkpoint::read_decoder(request.model);
   if (!decoder) return decoder.error();
+  if (auto can = check_has_head(*decoder, request.model); !can) return can.error();
   prepared.decoder = std::move(*decoder);
   if (request.config.method == TrainingConfig::Method::lora) {
     auto adapter = adapter_of(request, prepared.decoder);
