@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "gpu/text/jinja_machine.hpp"
+
 namespace luthier::text::jinja {
 namespace {
 
@@ -108,14 +110,20 @@ ExpressionRef ExpressionParser::constant(int line, Value value) {
   return made;
 }
 
+void ExpressionParser::refuse_unknown(std::size_t since) const {
+  if (unknown_.size() > since) throw unknown_[since];
+}
+
 ExpressionRef ExpressionParser::condition() {
   const Level level(*this);
+  const auto unknown_before = unknown_count();
   auto value = either();
   while (is_name("if")) {
     const int line = take().line;
     auto test = either();
     ExpressionRef otherwise = take_name("else") ? condition() : nullptr;
     value = make(ExpressionKind::condition, line, parts_of(std::move(value), std::move(test), std::move(otherwise)));
+    forgive_unknown(unknown_before);
   }
   return value;
 }
@@ -402,6 +410,7 @@ ExpressionRef ExpressionParser::filter(ExpressionRef value) {
   const Token name = expect(TokenKind::name, "a filter's name");
   auto made = make(ExpressionKind::filter, name.line, parts_of(std::move(value)), name.text);
   while (take_op(".")) made->text += "." + expect(TokenKind::name, "a filter's name").text;
+  if (find_filter(made->text) == nullptr) unknown_.push_back({"No filter named '" + made->text.substr(0, 60) + "'.", name.line});
   if (is_op("(")) made->arguments = arguments();
   return measured(std::move(made));
 }
@@ -422,6 +431,7 @@ ExpressionRef ExpressionParser::test(ExpressionRef value) {
   const int line = take().line;
   const bool negated = take_name("not");
   auto made = make(ExpressionKind::test, line, parts_of(std::move(value)), expect(TokenKind::name, "a test's name").text);
+  if (find_test(made->text) == nullptr) unknown_.push_back({"No test named '" + made->text.substr(0, 60) + "'.", line});
   if (is_op("(")) {
     made->arguments = arguments();
   } else if (starts_test_argument()) {

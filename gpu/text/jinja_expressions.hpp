@@ -49,6 +49,12 @@ class ExpressionParser {
   ExpressionRef filters_of_block(bool starts_inline);
   Target target(bool with_members, std::string_view end_name = {});
 
+  // A filter or test that nobody knows is refused before the template runs, except where a condition decides whether it runs at all: in
+  // `a if b else c` and in {% if %}, but not in a loop or macro inside. So unknown ones wait here until it is clear where they stand.
+  std::size_t unknown_count() const { return unknown_.size(); }
+  void forgive_unknown(std::size_t since) { unknown_.resize(since); }
+  void refuse_unknown(std::size_t since) const;
+
   std::vector<std::string> symbols_;
   // Names that macros treat specially, as far as they were read; see macro parsing.
   bool saw_varargs_ = false, saw_kwargs_ = false, saw_caller_ = false;
@@ -88,6 +94,7 @@ class ExpressionParser {
   std::size_t at_ = 0;
   unsigned level_ = 0;
   std::map<std::string, std::size_t> symbol_of_;
+  std::vector<SyntaxFailure> unknown_;
 };
 
 }  // namespace luthier::text::jinja

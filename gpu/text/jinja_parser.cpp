@@ -15,6 +15,7 @@ class Parser : ExpressionParser {
   Program run() {
     Program program;
     program.body = statements({});
+    refuse_unknown(0);
     program.symbols = std::move(symbols_);
     program.marks_generated = marks_generated_;
     return program;
@@ -92,8 +93,10 @@ class Parser : ExpressionParser {
       return result;
     }
     result.kind = StatementKind::set_block;
+    const auto unknown_before = unknown_count();
     if (is_op("|")) result.value = filters_of_block(false);
-    result.body = outside_loops([&] { return whole_body("endset"); });
+    result.body = inner_body("endset");
+    refuse_unknown(unknown_before);
     return result;
   }
 
@@ -102,28 +105,34 @@ class Parser : ExpressionParser {
     result.target = target(false, "in");
     if (!take_name("in")) fail_at_token("'in'");
     result.value = expressions(false, "recursive");
+    const auto unknown_before = unknown_count();
     if (take_name("if")) result.test = expression();
     result.recursive = take_name("recursive");
     ++loops_;
     result.body = body({"else", "endfor"});
     --loops_;
     if (take().text == "else") result.otherwise = whole_body("endfor");
+    refuse_unknown(unknown_before);
     return result;
   }
 
   Statement branch(int line) {
     Statement result = made(StatementKind::branch, line);
+    const auto unknown_before = unknown_count();
     for (;;) {
       auto test = expressions(false);
       result.branches.push_back({std::move(test), body({"elif", "else", "endif"})});
       const bool again = is_name("elif"), otherwise = is_name("else");
       take();
       if (otherwise) result.branches.push_back({nullptr, whole_body("endif")});
-      if (!again) return result;
+      if (!again) break;
     }
+    forgive_unknown(unknown_before);
+    return result;
   }
 
   void signature(MacroSyntax& macro) {
+    const auto unknown_before = unknown_count();
     expect_op("(");
     bool has_default = false;
     while (!is_op(")")) {
@@ -135,12 +144,13 @@ class Parser : ExpressionParser {
       macro.parameters.push_back({symbol(name), name, std::move(otherwise)});
     }
     expect_op(")");
+    refuse_unknown(unknown_before);
   }
 
   Block macro_body(MacroSyntax& macro, std::string_view end) {
     const bool outer_varargs = std::exchange(saw_varargs_, false), outer_kwargs = std::exchange(saw_kwargs_, false);
     const bool outer_caller = std::exchange(saw_caller_, false);
-    Block block = outside_loops([&] { return whole_body(end); });
+    Block block = inner_body(end);
     macro.takes_more_positional = saw_varargs_;
     macro.takes_more_named = saw_kwargs_;
     const auto is_caller = [](const Parameter& each) { return each.name == "caller"; };
@@ -176,8 +186,10 @@ class Parser : ExpressionParser {
 
   Statement filter_block(int line) {
     Statement result = made(StatementKind::filter_block, line);
+    const auto unknown_before = unknown_count();
     result.value = filters_of_block(true);
-    result.body = outside_loops([&] { return whole_body("endfilter"); });
+    result.body = inner_body("endfilter");
+    refuse_unknown(unknown_before);
     return result;
   }
 
@@ -189,14 +201,16 @@ class Parser : ExpressionParser {
       expect_op("=");
       result.assignments.emplace_back(std::move(name), expression());
     }
+    const auto unknown_before = unknown_count();
     result.body = whole_body("endwith");
+    refuse_unknown(unknown_before);
     return result;
   }
 
   Statement generation(int line) {
     Statement result = made(StatementKind::generation, line);
     marks_generated_ = true;
-    result.body = outside_loops([&] { return whole_body("endgeneration"); });
+    result.body = inner_body("endgeneration");
     return result;
   }
 
@@ -207,11 +221,12 @@ class Parser : ExpressionParser {
   }
 
   // A block that is rendered on its own: `break` cannot leave it.
-  template <class Read>
-  Block outside_loops(Read read) {
+  Block inner_body(std::string_view end) {
+    const auto unknown_before = unknown_count();
     const int outer = std::exchange(loops_, 0);
-    Block block = read();
+    Block block = whole_body(end);
     loops_ = outer;
+    refuse_unknown(unknown_before);
     return block;
   }
 

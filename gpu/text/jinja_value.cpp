@@ -458,6 +458,7 @@ std::string hash_key(const Value& key, Budget& budget) {
     return whole;
   }
   const auto identity = [](const void* object) { return "@" + std::to_string(reinterpret_cast<std::uintptr_t>(object)); };
+  if (items != nullptr && (*items)->form == ListForm::values) return identity(items->get());
   if (const auto* bound = key.get<CallableRef>()) return identity(bound->get());
   if (const auto* space = key.get<Namespace*>()) return identity(*space);
   if (const auto* loop = key.get<Loop*>()) return identity(*loop);

@@ -1,8 +1,10 @@
 """Random chat templates from a small grammar: mostly well-typed expressions, now and then wrong ones, and statements around them.
 
     Grammar(seed).template()     a source; the same seed gives the same sources
+    Grammar(seed).changed(text)  a source like the given one, with small changes
 """
 import random
+import re
 
 # What the templates may look at, beside messages.
 VARIABLES = {
@@ -201,6 +203,20 @@ class Grammar:
         more = self.pick(["", "", "{{ varargs }}", "{{ kwargs }}", "{{ varargs | length }}{{ kwargs | dictsort }}", "{{ caller() }}", "{{ caller is defined }}", "{{ m.name }}{{ m.arguments }}", "{% if x is number and x > 0 %}{{ x }}{{ m(x - 1) }}{% endif %}"])
         called = self.pick([self.output(call), self.output(call), self.tag(f"call {call}") + inner(False) + self.tag("endcall"), self.tag(f"call(a, b=1) {call}") + "{{ a }}{{ b }}" + self.tag("endcall"), self.output(f"{call} | upper"), self.output(f"{call} | length")])
         return self.tag(f"macro {signature}") + inner(False) + more + self.tag("endmacro") + called
+
+    def changed(self, source):
+        parts = re.split(r"(\{[{%#][-+]?|[-+]?[}%#]\}|\n *|\.\w+|'[^'\n]*'|\b\w+\b)", source)
+        for _ in range(self.random.randrange(1, 4)):
+            at = self.random.randrange(len(parts))
+            old = parts[at]
+            if re.fullmatch(r"\{[%{][-+]?", old): parts[at] = old[:2] + self.pick(["", "-", "-"] + (["+"] if old[1] == "%" else []))
+            elif re.fullmatch(r"[-+]?[}%]\}", old): parts[at] = self.pick(["", "-", "-"] + (["+"] if old[-2] == "%" else [])) + old[-2:]
+            elif old.startswith("\n"): parts[at] = self.pick(["\n", "\n\n", "", " ", "\r\n", "\n\t", old + "  "])
+            elif old.startswith("."): parts[at] = self.pick([".content", ".role", ".tool_calls", ".nope", "['content']", ".items()", ".get('role')", ".0", ""])
+            elif old.startswith("'"): parts[at] = self.pick(["'user'", "'assistant'", "''", "'x\\n'", "content", "loop.index", old])
+            elif re.fullmatch(r"\w+", old): parts[at] = self.pick(["message", "messages", "loop", "not", "content", "true", "none", "0", "1", "-1", "first", "last", "trim", "tojson", "string", "length", "is", "in", "and", "or", "x", "if", "else", "endif", "endfor", "defined", old])
+            else: parts[at] = self.pick([" ", "", old + " ", old, " | trim", " ~ ", " + ", "(", ")", "[", "]", "[1:]", "[0]", ", "])
+        return "".join(parts)
 
     def template(self):
         if self.chance(0.6): return self.output(self.shown())

@@ -4,7 +4,7 @@
     templates_live.py LUTHIER [--count N] [--seed S] [--show N]      run from the repository's root
 
 Templates in the manner of each family with the conversations of tests/golden/make_template_goldens.py, then N random templates of
-template_grammar.py from the seed S on; and of templates with generation blocks, which tokens are the assistant's. Random ones may differ where Jinja folds constants before it runs (an error then becomes an
+template_grammar.py (two of three of its grammar, the third a family's with small changes) from the seed S on; and of templates with generation blocks, which tokens are the assistant's. Random ones may differ where Jinja folds constants before it runs (an error then becomes an
 undefined value), where Python shows an address, or where an integer needs more than 64 bits: those are counted, not failures.
 """
 import argparse
@@ -97,7 +97,7 @@ def verdict(tokenizer, source, request, ours):
 
 
 def report(what, source, ours, theirs):
-    print(f"--- {what}\n{source!r}\n  ours:   {ours!r}\n  theirs: {theirs!r}"[:3000])
+    print(f"--- {what}\n  ours:   {ours!r:.800}\n  theirs: {theirs!r:.800}\n{source[:4000]!r}")
 
 
 def judge_families(luthier, tokenizer):
@@ -118,15 +118,24 @@ def judge_families(luthier, tokenizer):
     return counts["DIFFERENT"]
 
 
+def random_pair(seed):
+    """A template of the grammar, or every third time one of a family with small changes, and what it is given."""
+    grammar = Grammar(seed)
+    if seed % 3:
+        return grammar.template(), {"messages": HI, **VARIABLES}
+    known = families.sources()
+    return grammar.changed(known[grammar.pick(sorted(known))]), grammar.pick(families.CONVERSATIONS)
+
+
 def judge_random(luthier, tokenizer, seed, count, show):
-    sources = [Grammar(at).template() for at in range(seed, seed + count)]
-    answers = ask(luthier, [{"messages": HI, "chat_template": source, **VARIABLES} for source in sources])
+    pairs = [random_pair(at) for at in range(seed, seed + count)]
+    answers = ask(luthier, [{**request, "chat_template": source} for source, request in pairs])
     counts = collections.Counter()
-    for at, (source, ours) in enumerate(zip(sources, answers)):
-        kind, theirs = verdict(tokenizer, source, {"messages": HI, **VARIABLES}, ours)
+    for at, ((source, request), ours) in enumerate(zip(pairs, answers)):
+        kind, theirs = verdict(tokenizer, source, request, ours)
         counts[kind] += 1
         if kind == "DIFFERENT" and counts[kind] <= show:
-            report(f"seed {seed + at}", source, ours, theirs)
+            report(f"seed {seed + at}, {json.dumps(request)[:1000]}", source, ours, theirs)
     assert counts["same"] > count / 3, f"most random templates are refused, so little was judged: {dict(counts)}"
     print(f"random templates from seed {seed}: {dict(counts)}")
     return counts["DIFFERENT"]
