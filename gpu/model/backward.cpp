@@ -10,12 +10,12 @@ bool ends_layer(const Network& network, std::size_t i) {
   return i + 1 == network.blocks.size() || network.blocks[i + 1].shape.layer != network.blocks[i].shape.layer;
 }
 
-// Block `last` ends a layer of which only the input was kept. What it writes into the next layer's input is what stands there.
+// Block `last` ends a layer of which only the input was kept. What it would add to the stream is known already.
 void forward_again(const Pass& pass, std::size_t last) {
   const auto& blocks = pass.network.blocks;
   std::size_t i = last;
   while (i > 0 && blocks[i - 1].shape.layer == blocks[last].shape.layer) --i;
-  for (; i <= last; ++i) block_forward(pass, blocks[i], pass.ws.blocks[i], i + 1 < blocks.size() ? pass.ws.blocks[i + 1].x : pass.ws.out);
+  for (; i <= last; ++i) block_forward(pass, blocks[i], pass.ws.blocks[i], i < last ? pass.ws.blocks[i + 1].x : nullptr);
 }
 
 }  // namespace

@@ -26,15 +26,16 @@ void block_forward(const Pass& pass, const Block& block, BlockBuffers& b, float*
     x = normed;
   }
   if (!block.output_norm) {
-    copy(pass, b.x, out);
+    if (out) copy(pass, b.x, out);
     run(pass, block, b, x, 1, out);
   } else if (block.shape.norm_of_sum) {
     copy(pass, b.x, b.raw);
     run(pass, block, b, x, 1, b.raw);
-    norm_forward(block.output_norm, pass.tokens(), b.raw, out, b.output_stats);
+    norm_forward(block.output_norm, pass.tokens(), b.raw, out ? out : normed, b.output_stats);
   } else {
     run(pass, block, b, x, 0, b.raw);
     norm_forward(block.output_norm, pass.tokens(), b.raw, normed, b.output_stats);
+    if (!out) return;
     copy(pass, b.x, out);
     kernels::add(pass.tokens() * pass.hidden(), normed, out);
   }

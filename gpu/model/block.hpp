@@ -5,7 +5,7 @@
 
 namespace luthier::model {
 
-// From b.x to out, which may be b.x: the stream after the block.
+// From b.x to out, which may be b.x: the stream after the block. out nullptr: only what backward needs is wanted.
 void block_forward(const Pass& pass, const Block& block, BlockBuffers& b, float* out);
 
 // ws.dx: from the gradient of the block's output to that of its input, if anybody below needs it.

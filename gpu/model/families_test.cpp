@@ -317,6 +317,47 @@ TEST_CASE("threads do not change a bit of any family's gradients, nor does recom
   }
 }
 
+TEST_CASE("no pass of any family writes outside of its workspace, and dropout is drawn again when a layer is computed again") {
+  for (const auto& name : names()) {
+    const Family f = load(name);
+    if (!f.has_head()) continue;
+    INFO(name);
+    checkpoint::LoraConfig config;
+    config.r = 2;
+    config.target_pattern = "all-linear";
+    auto adapter = take(checkpoint::make_adapter(config, f.base.decoder));
+    for (std::size_t m = 0; m < adapter.modules.size(); ++m)
+      for (auto* tensor : {&adapter.modules[m].a, &adapter.modules[m].b})
+        kernels::fill_uniform(std::int64_t(tensor->values.size()), 5, m, -0.3f, 0.3f, tensor->values.data());
+    const Batch batch = make_batch(f.all_rows());
+    std::vector<Values> gradients;
+    for (const bool recompute : {false, true}) {
+      const auto trainable = take(Trainable::lora(f.base.decoder, adapter, Keep::gradients));
+      const auto network = take(trainable.bind(f.base.decoder, f.base.weights));
+      PassSize size = size_for(batch, true);
+      size.tokens += 5;
+      size.dropout = true;
+      size.recompute = recompute;
+      auto ws = take(make_workspace(f.base.decoder, trainable.lora_layout(), size));
+      const PassDropout dropout{0.3, 9, 1};
+      forward(network, batch, dropout, ws);
+      loss_and_gradient(network, batch, 1, dropout, ws);
+      backward(network, batch, dropout, ws);
+      // What lies beyond the batch's rows must be as it was.
+      const auto untouched = [&](const float* rows) {
+        const float* from = rows + batch.tokens() * f.base.decoder.hidden_size;
+        return std::all_of(from, from + 5 * f.base.decoder.hidden_size, [](float v) { return v == 0; });
+      };
+      CHECK(untouched(ws.out));
+      CHECK(untouched(ws.dx));
+      CHECK(untouched(ws.blocks.front().x));
+      auto& all = gradients.emplace_back();
+      for (const Parameter& p : trainable.parameters()) all.insert(all.end(), p.gradient, p.gradient + p.count);
+    }
+    CHECK(gradients[0] == gradients[1]);
+  }
+}
+
 // With W' = W + scale * B A, the chain rule gives dA = scale * B^T dW' and dB = scale * dW' A^T.
 TEST_CASE("adapters on every linear layer of every family have the outputs and gradients of the merged weights") {
   for (const auto& name : names()) {

@@ -11,6 +11,7 @@ constexpr auto up_site = static_cast<std::size_t>(Site::gate_up), down_site = st
 void part_forward(const Pass& pass, const BlockShape& shape, const FeedForward& part, BlockBuffers& b, const float* x, float beta, float* y) {
   Workspace& ws = pass.ws;
   project(part.gate_up, pass.tokens(), x, 0, b.gate_up, b.shrunk[0], pass.dropout.of(shape.layer, up_site), ws.scratch);
+  if (!y && part.down.rank == 0) return;
   kernels::activation_forward(shape.activation, pass.tokens(), shape.width, b.gate_up, ws.activated);
   project(part.down, pass.tokens(), ws.activated, beta, y, b.shrunk[1], pass.dropout.of(shape.layer, down_site), ws.scratch);
 }

@@ -102,13 +102,13 @@ void part_forward(const Pass& pass, const BlockShape& shape, const Mixture& part
   Workspace& ws = pass.ws;
   const std::int64_t hidden = pass.hidden();
   choose_experts(pass, shape, part, b, x);
-  if (beta == 0.0f) std::memset(y, 0, static_cast<std::size_t>(pass.tokens() * hidden) * sizeof(float));
+  if (y && beta == 0.0f) std::memset(y, 0, static_cast<std::size_t>(pass.tokens() * hidden) * sizeof(float));
   for_each_expert(pass, shape, part, b, [&](const Expert& expert, const ExpertRows& rows) {
     kernels::gather_rows(rows.count, hidden, x, rows.tokens, ws.expert_x);
     project(expert.gate_up, rows.count, ws.expert_x, 0, rows.gate_up, rows.up_shrunk, {}, ws.scratch);
     kernels::activation_forward(shape.activation, rows.count, shape.width, rows.gate_up, ws.activated);
-    project(expert.down, rows.count, ws.activated, 0, ws.expert_y, rows.down_shrunk, {}, ws.scratch);
-    kernels::scatter_add_distinct_rows(rows.count, hidden, ws.expert_y, rows.tokens, rows.shares, y);
+    project(expert.down, rows.count, ws.activated, 0, y ? ws.expert_y : nullptr, rows.down_shrunk, {}, ws.scratch);
+    if (y) kernels::scatter_add_distinct_rows(rows.count, hidden, ws.expert_y, rows.tokens, rows.shares, y);
   });
 }
 

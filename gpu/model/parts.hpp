@@ -1,6 +1,7 @@
 // The three kinds of parts, forward and backward. Internal to gpu/model.
 //
-// x: [tokens, hidden], the part's input. Forward: y = beta * y + part(x), and `b` keeps what backward needs. Backward: dy is the
+// x: [tokens, hidden], the part's input. Forward: y = beta * y + part(x), and `b` keeps what backward needs;
+// y nullptr: nothing else is wanted. Backward: dy is the
 // gradient of what the part computed; dx is overwritten with its input's, nullptr: nothing below needs it; it may not be dy.
 // Gradients of whatever is trained are added to. backward() destroys what forward() kept.
 #pragma once

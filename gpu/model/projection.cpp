@@ -121,6 +121,10 @@ bool Projection::trains() const {
 
 void project(const Projection& p, std::int64_t rows, const float* x, float beta, float* y, float* shrunk,
              const Dropout& dropout, const ProjectionScratch& scratch) {
+  if (!y) {
+    if (p.rank > 0) shrink(p, rows, x, shrunk, dropout, scratch);
+    return;
+  }
   if (p.bfloat16_inputs) {
     kernels::round_to_bfloat16(rows * p.in, x, scratch.input);
     x = scratch.input;

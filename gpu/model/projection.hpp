@@ -53,8 +53,8 @@ struct ProjectionScratch {
   float* input = nullptr;     // [rows, largest in], for dropped or rounded inputs only
 };
 
-// y: [rows, out] with leading dimension out; x: [rows, in]. beta 1 adds to y. `shrunk`: [rows, rank], x A^T, kept for the
-// backward pass.
+// y: [rows, out] with leading dimension out; x: [rows, in]. beta 1 adds to y; y nullptr: only what backward needs is wanted.
+// `shrunk`: [rows, rank], x A^T, kept for the backward pass.
 void project(const Projection& p, std::int64_t rows, const float* x, float beta, float* y, float* shrunk,
              const Dropout& dropout, const ProjectionScratch& scratch);
 
