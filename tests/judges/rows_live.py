@@ -139,7 +139,7 @@ with tempfile.TemporaryDirectory() as directory:
         judge(directory, name, None, "prompt", [{"prompt": text(), "completion": text()} for _ in range(250)])
     judge(directory, "llama-tiny", "plain", "prompt", [{"frage": text(), "antwort": text()} for _ in range(100)], length=12, question="frage", answer="antwort", append_end_token=True)
     for template in ("plain", "generation"):
-        judge(directory, "llama-tiny", template, "preference", [preference() for _ in range(40)], length=40)
+        judge(directory, "llama-tiny", template, "preference", [preference() for _ in range(40)], length=chance.choice([0, 300]))
     for name in ("llama-tiny", "sentencepiece"):
         judge(directory, name, None, "embedding", [{"query": text() + "x", "pos_doc": text() + "x", "neg_doc": [text() for _ in range(chance.randrange(3))]} for _ in range(40)], length=10)
     speed(directory)

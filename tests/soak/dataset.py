@@ -3,9 +3,9 @@
 
     dataset.py [--gb N] [--work DIR]
 
-Writes N GB of rows (default 1) into DIR (default: the current directory's build/), looks through the first hundredth of them and through
-all of them with `luthier check-data`, and fails when the larger needs more than 16 MiB of memory beyond the smaller. What counts is memory
-that nothing else may have (RssAnon): the pages of the temporary file with the rows' places are the kernel's to take back.
+Writes N GB of rows (default 1) into DIR (default: build/), and a hundredth of that; looks through both with `luthier check-data`, and
+trains on both for three steps, shuffled and packed. Fails when the larger needs more than 16 MiB of memory beyond the smaller. What counts
+is memory that nothing else may have (RssAnon): the pages of the temporary files with the rows' places are the kernel's to take back.
 """
 import argparse, json, os, random, subprocess, sys, tempfile, time
 from pathlib import Path
@@ -26,9 +26,9 @@ def write(path, size):
         while written < size: written += out.write(block)
 
 
-def look_through(path):
-    """The report, and the most anonymous memory that the process had."""
-    process = subprocess.Popen([LUTHIER, "check-data", "--model", MODEL, "--data", path, "--max-seq-length", "64", "--json"], stdout=subprocess.PIPE, text=True)
+def watched(what, path, *command):
+    """What it prints, and the most anonymous memory that it had."""
+    process = subprocess.Popen([LUTHIER, *map(str, command)], stdout=subprocess.PIPE, text=True)
     most, start = 0, time.monotonic()
     while process.poll() is None:
         try:
@@ -37,18 +37,33 @@ def look_through(path):
         except (OSError, KeyError):
             pass
         time.sleep(0.02)
-    if process.returncode: sys.exit(f"luthier check-data says {process.returncode}")
-    report = json.loads(process.stdout.read())
-    print(f"{path.stat().st_size / 1e9:8.3f} GB, {report['rows']:>10} rows: {most / 2**20:6.1f} MiB, {path.stat().st_size / 1e6 / (time.monotonic() - start):6.1f} MB/s", flush=True)
-    return report, most
+    if process.returncode: sys.exit(f"luthier {command[0]} says {process.returncode}")
+    size = path.stat().st_size
+    print(f"{what:10} {size / 1e9:8.3f} GB: {most / 2**20:6.1f} MiB, {time.monotonic() - start:6.1f} s", flush=True)
+    return process.stdout.read(), most
+
+
+def check(path):
+    printed, most = watched("check-data", path, "check-data", "--model", MODEL, "--data", path, "--max-seq-length", "64", "--json")
+    report = json.loads(printed)
+    assert report["truncated"]["count"] > 0
+    return most
+
+
+def train(path):
+    config = path.with_suffix(".config")
+    config.write_text(json.dumps({"method": "lora", "max_steps": 3, "batch_size": 4, "max_seq_length": 64, "shuffle": True, "packing": True}))
+    printed, most = watched("train", path, "train", "--model", MODEL, "--data", path, "--config", config, "--out", path.with_suffix(".out"))
+    assert "done after 3 steps" in printed
+    return most
 
 
 with tempfile.TemporaryDirectory(dir=arguments.work) as directory:
     small, large = Path(directory) / "small.jsonl", Path(directory) / "large.jsonl"
     write(small, arguments.gb * 1e7)
     write(large, arguments.gb * 1e9)
-    _, little = look_through(small)
-    report, much = look_through(large)
-    assert report["truncated"]["count"] > 0 and report["duplicates"]["count"] > 0
-    if much > little + ALLOWED: sys.exit(f"the large file needs {(much - little) / 2**20:.1f} MiB more than the small one")
-    print(f"the large file needs {(much - little) / 2**20:.1f} MiB more than the small one: memory does not grow with the rows")
+    for work in (check, train):
+        little, much = work(small), work(large)
+        more = f"{work.__name__}: the large file needs {(much - little) / 2**20:.1f} MiB more than the small one"
+        if much > little + ALLOWED: sys.exit(more)
+        print(more)
