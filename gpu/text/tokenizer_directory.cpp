@@ -4,6 +4,7 @@
 
 #include "events/base/file.hpp"
 #include "gpu/text/tokenizer_parts.hpp"
+#include "gpu/text/tokenizer_vocab_txt.hpp"
 
 namespace luthier::text {
 namespace {
@@ -162,6 +163,14 @@ Result<void> read_template_files(const std::filesystem::path& directory, Tokeniz
   return {};
 }
 
+Result<std::string> read_vocab_txt(const std::filesystem::path& directory) {
+  const auto vocab = read_text(directory / "vocab.txt", config_bytes_max);
+  if (!vocab) return vocab.error();
+  const auto config = read_if_there(directory / "tokenizer_config.json", config_bytes_max);
+  if (!config) return config.error();
+  return tokenizer_of_vocab_txt(directory / "vocab.txt", *vocab, *config);
+}
+
 // Is there a Metaspace that marks only the first word?
 bool marks_first(const nlohmann::json& pre_tokenizer) {
   if (!pre_tokenizer.is_object()) return false;
@@ -184,6 +193,7 @@ void read_pipeline(const ConfigReader& config, TokenizerParts& parts) {
 Result<TokenizerParts> load_tokenizer_directory(const std::filesystem::path& directory) {
   TokenizerParts parts;
   auto text = read_text(directory / "tokenizer.json", tokenizer_bytes_max);
+  if (!text && text.error().code == ErrorCode::not_found && std::filesystem::exists(directory / "vocab.txt")) text = read_vocab_txt(directory);
   if (!text) return text.error();
   if (auto done = read_tokenizer(*text, directory / "tokenizer.json", parts); !done) return done.error();
   parts.files.emplace_back("tokenizer.json", *std::move(text));

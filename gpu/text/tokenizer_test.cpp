@@ -71,7 +71,8 @@ const ordered_json& texts() {
 }  // namespace
 
 TEST_CASE("each kind of tokenizer encodes and decodes as its library does") {
-  for (const char* name : {"gpt2", "gpt2-prefix", "smollm", "llama3", "qwen2", "o200k", "sentencepiece", "metaspace", "clip", "pieces", "llama-tiny"}) {
+  for (const char* name : {"gpt2", "gpt2-prefix", "smollm", "llama3", "qwen2", "o200k", "sentencepiece", "metaspace", "clip", "pieces", "bert-uncased", "bert-cased",
+                           "xlm-r", "unigram-bytes", "wordlevel", "llama-tiny"}) {
     INFO(name);
     const auto golden = read_json(goldens / "tokenizers" / (std::string(name) + ".json"));
     const TemporaryDirectory directory;

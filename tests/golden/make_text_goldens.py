@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Records what tokenizers and transformers do with texts, conversations and rows, for the tests of gpu/text.
 
-    make_text_goldens.py [PART ...]      run from the root of the tree; parts: snippets, chats, tokenizers, rows
+    make_text_goldens.py [PART ...]      run from the root of the tree; parts: snippets, chats, tokenizers, gguf, rows
 
 Hand-written inputs are tests/golden/text/snippets.txt (one template a line; ⏎ and ␍ stand for line ends), templates/*.jinja and the
 texts and conversations below. The tokenizers are trained here on a few sentences, so that the files stay small.
@@ -180,6 +180,47 @@ def whole_words_without_merges(tokenizer):
     return Tokenizer.from_str(json.dumps(data))
 
 
+def charsmap():
+    """A few of SentencePiece's rules, as its trainer writes them."""
+    return normalizers.Precompiled(charsmap_bytes())
+
+
+def charsmap_bytes():
+    sys.path.insert(0, "tests/judges")
+    from charsmap import as_bytes
+
+    return as_bytes({"ﬁ": "fi", "ℌ": "H", "Å": "Å", "\t": " ", "\n": " ", "\x01": "", "a\u0301": "á", "²": "2", "ﷺ": "صلى الله", "\u00a0": " ", "A": "A"})
+
+
+def unigram(normalizer, pre, decoder, post, names=("<s>", "</s>", "<unk>"), byte_fallback=False):
+    tokenizer = Tokenizer(models.Unigram())
+    tokenizer.normalizer, tokenizer.pre_tokenizer, tokenizer.decoder = normalizer, pre, decoder
+    tokenizer.train_from_iterator(SENTENCES * 3, trainers.UnigramTrainer(vocab_size=300 + 256 * byte_fallback, special_tokens=[*names, *(f"<0x{b:02X}>" for b in range(256 * byte_fallback))], unk_token="<unk>", show_progress=False))
+    data = json.loads(tokenizer.to_str())
+    data["model"]["byte_fallback"] = byte_fallback
+    data["model"]["vocab"] = [[piece, round(score, 4)] for piece, score in data["model"]["vocab"]]  # the trainer's sums differ in their last digits from run to run
+    data["added_tokens"] = [token for token in data["added_tokens"] if not token["content"].startswith("<0x")]
+    tokenizer = Tokenizer.from_str(json.dumps(data))
+    tokenizer.add_tokens([token for token in ADDED if not token.special])
+    tokenizer.post_processor = post(tokenizer)
+    return tokenizer
+
+
+def words(model, trainer, normalizer, pre, decoder=None, post=None):
+    tokenizer = Tokenizer(model)
+    tokenizer.normalizer, tokenizer.pre_tokenizer = normalizer, pre
+    if decoder: tokenizer.decoder = decoder
+    tokenizer.train_from_iterator(SENTENCES * 3, trainer)
+    tokenizer.add_tokens([token for token in ADDED if not token.special])
+    if post: tokenizer.post_processor = post(tokenizer)
+    return tokenizer
+
+
+def word_piece(normalizer, cleanup, **model):
+    trainer = trainers.WordPieceTrainer(vocab_size=420, special_tokens=["[PAD]", "[UNK]", "[CLS]", "[SEP]"], limit_alphabet=120, show_progress=False)
+    return words(models.WordPiece(unk_token="[UNK]", **model), trainer, normalizer, pre_tokenizers.BertPreTokenizer(), decoders.WordPiece(cleanup=cleanup), around("[CLS] $A [SEP]", "[CLS]", "[SEP]"))
+
+
 def tokenizers_by_name():
     spaces = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
     chained = lambda t: processors.Sequence([processors.ByteLevel(trim_offsets=False), around("<|im_start|> $A", "<|im_start|>")(t)])
@@ -198,6 +239,11 @@ def tokenizers_by_name():
                          alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()), added=ADDED, post=lambda t: processors.RobertaProcessing(("</s>", 2), ("<s>", 1), False, False)), {}),
         "pieces": (trained(normalizer=normalizers.Sequence([normalizers.NFKD(), normalizers.StripAccents(), normalizers.Strip()]), pre=sequence(pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Punctuation()),
                            continuing_subword_prefix="##", model={"unk_token": "<unk>", "continuing_subword_prefix": "##"}, added=ADDED), {}),
+        "bert-uncased": (word_piece(normalizers.BertNormalizer(), True), {}),
+        "bert-cased": (word_piece(normalizers.BertNormalizer(lowercase=False), False, max_input_chars_per_word=11), {}),
+        "xlm-r": (unigram(charsmap(), sequence(pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace()), decoders.Metaspace(), around("<s> $A </s>", "<s>", "</s>")), {}),
+        "unigram-bytes": (unigram(normalizers.Sequence([normalizers.Nmt(), normalizers.NFKC()]), pre_tokenizers.Metaspace(prepend_scheme="first"), decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse()]), around("$A </s>", "</s>"), byte_fallback=True), {}),
+        "wordlevel": (words(models.WordLevel(unk_token="<unk>"), trainers.WordLevelTrainer(vocab_size=150, special_tokens=["<unk>"], show_progress=False), normalizers.Lowercase(), sequence(pre_tokenizers.Whitespace(), pre_tokenizers.FixedLength(5))), {}),
     }
 
 
@@ -279,6 +325,25 @@ def tokenizers():
     write("tokenizers/llama-tiny.json", {"cases": judged(tiny, TEXTS), "any": any_ids(tiny, 12)})
 
 
+# -------------------------------------------------------------------------------------------------------------- GGUF
+
+
+def gguf():
+    """The vocabularies llama, bert and t5: the file, and what the tokenizer that it was made from does."""
+    sys.path.insert(0, "tests/judges")
+    import tokenizers_live as live
+
+    (OUT / "gguf").mkdir(exist_ok=True)
+    made = {}
+    # Small vocabularies in the place of the judge's families.
+    live.FAMILIES = {"llama2": lambda _: bytes_fall_back(normalizer=normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")]), post=around("<s> $A", "<s>")), "bert-uncased": lambda _: word_piece(normalizers.BertNormalizer(), True)}
+    live.unigram = lambda lines, normalizer, *rest: unigram(normalizers.Sequence([charsmap(), normalizers.Strip(), normalizers.Replace(Regex(" {2,}"), " ")]), *rest)
+    live.nmt_nfkc = lambda: charsmap_bytes()
+    for name, build in {"llama": live.gguf_sentencepiece, "bert": live.gguf_word_piece("bert-uncased"), "t5": live.gguf_unigram}.items():
+        made[name] = build(SENTENCES, str(OUT / f"gguf/{name}.gguf"))
+        write(f"gguf/{name}.json", {"cases": [{"ids": made[name].encode(text).ids, "decoded": made[name].decode(made[name].encode(text).ids, skip_special_tokens=False)} for text in TEXTS]})
+
+
 # -------------------------------------------------------------------------------------------------------------- rows
 
 PROMPTS = [("What is the capital?", "Paris."), ("", "only completion"), ("trailing blank ", " leading"), ("größte 😀", "Übung\n"), ("<|im_start|>user", "a<|im_end|>"), ("only prompt", ""), ("x", " ")]
@@ -321,7 +386,7 @@ def rows():
     write("rows.json", {"cases": cases})
 
 
-PARTS = {"snippets": snippets, "chats": chats, "tokenizers": tokenizers, "rows": rows}
+PARTS = {"snippets": snippets, "chats": chats, "tokenizers": tokenizers, "gguf": gguf, "rows": rows}
 
 if __name__ == "__main__":
     for part in sys.argv[1:] or PARTS:

@@ -40,12 +40,16 @@ def double_array(entries):
     return b"".join(struct.pack("<I", units.get(at, 0)) for at in range((max(units) | 0xFF) + 1))
 
 
-def nmt_nfkc():
+def as_bytes(rules):
     texts, places, entries = bytearray(), {}, {}
-    for key, value in rules().items():
+    for key, value in rules.items():
         if value not in places:
             places[value] = len(texts)
             texts += value.encode() + b"\0"
         entries[key.encode()] = places[value]
     trie = double_array(entries)
     return struct.pack("<I", len(trie)) + trie + bytes(texts)
+
+
+def nmt_nfkc():
+    return as_bytes(rules())
