@@ -173,7 +173,8 @@ TEST_CASE("Phi-3 rotates a part of each head, with as many factors") {
   CHECK(d.rope.short_factor.size() == 6);
   CHECK(d.rope.original_max_position_embeddings == 16);
   CHECK(d.rope.factor == 4);
-  CHECK(decoder_of("phi3-longrope", {{"rope_scaling", {{"type", "su"}, {"short_factor", d.rope.short_factor}, {"long_factor", d.rope.long_factor}}}}).rope == d.rope);
+  const json early = {{"type", "su"}, {"short_factor", d.rope.short_factor}, {"long_factor", d.rope.long_factor}};
+  CHECK(decoder_of("phi3-longrope", {{"rope_scaling", early}}).rope == d.rope);
   CHECK(refusal("phi3-longrope", {{"partial_rotary_factor", 0.7}}) ==
         "config.json: partial_rotary_factor: gives 11 of 16 dimensions, which cannot be rotated in pairs");
   CHECK(refusal("phi3-longrope", {{"partial_rotary_factor", 0.5}}) == "config.json: rope_scaling: short_factor: is not a list of 4 numbers");
@@ -248,6 +249,9 @@ TEST_CASE("embedding models have no head, see all tokens, and pool as their file
   CHECK(d->pooling == Pooling::cls);
   CHECK(d->query_prefix == "q: ");
   CHECK(d->passage_prefix == "d: ");
+  fs::create_directory(model / "2_Dense");
+  CHECK(read_decoder(model).error().message.ends_with("2_Dense: a layer behind the pooled vector is not supported; use a model without one"));
+  fs::remove(model / "2_Dense");
   write_bytes(model / "1_Pooling" / "config.json", R"({"pooling_mode_max_tokens": true})");
   CHECK(read_decoder(model).error().message.ends_with("pooling_mode_max_tokens: is not supported; the mean, the first token and the last one are"));
 }

@@ -37,6 +37,9 @@ void read_prefixes(Members& prompts, Decoder& d) {
 }  // namespace
 
 Result<void> apply_pooling(const std::filesystem::path& directory, Decoder& decoder) {
+  std::error_code ignored;
+  if (const auto dense = directory / "2_Dense"; std::filesystem::exists(dense, ignored))
+    return invalid(dense.string() + ": a layer behind the pooled vector is not supported; use a model without one", "2_Dense");
   const auto path = directory / "1_Pooling" / "config.json";
   const auto pooling = read_if_there(path);
   if (!pooling) return pooling.error();
