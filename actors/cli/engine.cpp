@@ -6,6 +6,7 @@
 #include "gpu/serve/commands.hpp"
 #include "gpu/serve/throughput.hpp"
 #include "gpu/train/commands.hpp"
+#include "gpu/train/plan_command.hpp"
 #include "gpu/train/throughput.hpp"
 
 namespace luthier::cli {
@@ -23,12 +24,22 @@ void add_threads(CLI::App& verb, int& into) {
   verb.add_option("--threads", into, "0: as many as there are cores")->check(CLI::NonNegativeNumber);
 }
 
+void add_weights(CLI::App& verb, serve::WeightsKept& into) {
+  verb.add_option_function<std::string>(
+          "--weights",
+          [&into](const std::string& name) {
+            if (const auto kept = serve::weights_kept(name)) into = *kept;
+          },
+          "What the model's weights are kept as: as-stored (the default), f32, bf16, f16, or int8 for less memory and more speed")
+      ->check(CLI::IsMember({"as-stored", "f32", "bf16", "f16", "int8"}));
+}
+
 void add_train(CLI::App& app, Context& context) {
   const auto options = std::make_shared<train::TrainOptions>();
   auto& verb = *app.add_subcommand("train", "Fine-tune from files to files, without a server");
   add_model(verb, options->model);
   add_adapter(verb, options->adapter, "Start from this adapter, and keep its rank, alpha and targets");
-  verb.add_option("--data", options->data, "FILE.jsonl with the rows")->required();
+  verb.add_option("--data", options->data, "FILE.jsonl with the rows, or DIR with training* and validation* files")->required();
   verb.add_option("--validation", options->validation, "FILE.jsonl whose loss is reported");
   verb.add_option("--teacher", options->teacher, "DIR or FILE.gguf of the model to distil from, where the configuration has \"distillation\"");
   verb.add_option("--validation-every", options->validation_every, "Steps between two validations; 0: at the end")->check(CLI::NonNegativeNumber);
@@ -41,12 +52,42 @@ void add_train(CLI::App& app, Context& context) {
   const auto progress = std::make_shared<std::string>("text");
   verb.add_option("--progress", *progress, "text, or json: one object a line")->check(CLI::IsMember({"text", "json"}));
   verb.add_option("--memory-mib", options->memory_limit_mib, "Refuse what needs more; 0: what is free");
+  verb.add_flag("--profile", options->profile, "Afterwards a table of where the steps' time went, by operation");
+  verb.add_option("--trace", options->trace, "FILE.json for the operations' times, one by one (chrome://tracing, Perfetto)");
   add_threads(verb, options->threads);
   verb.callback([&context, options, progress] {
     options->progress_json = *progress == "json";
     context.exit_code = train::train(*options, *context.out, *context.err);
   });
   add_examples(verb, {"luthier train --model ./smol.gguf --data train.jsonl --config config.json --out ./adapter"});
+}
+
+void add_plan(CLI::App& app, Context& context) {
+  const auto options = std::make_shared<train::PlanOptions>();
+  auto& verb = *app.add_subcommand("plan", "What a training run would take: steps, memory, disk and time, and what would fit here");
+  add_model(verb, options->model);
+  add_adapter(verb, options->adapter, "The adapter to start from");
+  verb.add_option("--dataset", options->data, "FILE.jsonl with the rows, or a DIR of them")->required();
+  verb.add_option("--validation", options->validation, "FILE.jsonl to validate with");
+  verb.add_option("--teacher", options->teacher, "DIR or FILE.gguf of the model to distil from");
+  auto* config = verb.add_option("--config", options->config, "FILE.json with the training configuration; or, without one:");
+  verb.add_option("--peft", options->peft, "lora, or full: all weights")->check(CLI::IsMember({"lora", "full"}))->excludes(config);
+  verb.add_option("--rank", options->rank, "Of the adapter")->check(CLI::PositiveNumber)->excludes(config);
+  verb.add_option("--batch-size", options->batch_size, "Rows, or packs, at once")->check(CLI::PositiveNumber)->excludes(config);
+  verb.add_option("--gradient-accumulation", options->gradient_accumulation, "Batches of a step")->check(CLI::PositiveNumber)->excludes(config);
+  verb.add_option("--max-seq-length", options->max_seq_length, "Rows are cut to it")->check(CLI::PositiveNumber)->excludes(config);
+  verb.add_option("--epochs", options->epochs, "Times through the rows")->check(CLI::PositiveNumber)->excludes(config);
+  verb.add_option("--max-steps", options->max_steps, "At most")->check(CLI::PositiveNumber)->excludes(config);
+  verb.add_flag("--packing", options->packing, "Several rows in one sequence")->excludes(config);
+  verb.add_option("--memory", options->memory_gib, "GiB of the machine that the run is for (default: what is free here)")->check(CLI::PositiveNumber);
+  verb.add_option("--out", options->out, "DIR of the result: the disk that counts (default: here)");
+  verb.add_flag_callback("--no-probe", [options] { options->probe = false; }, "Time nothing: the model is not read");
+  add_threads(verb, options->threads);
+  verb.callback([&context, options] {
+    options->json = context.json;
+    context.exit_code = train::plan(*options, *context.out, *context.err);
+  });
+  add_examples(verb, {"luthier plan --model ./smol.gguf --dataset train.jsonl --peft lora --rank 16 --batch-size 4"});
 }
 
 void add_logits(CLI::App& engine, Context& context) {
@@ -84,6 +125,7 @@ void add_serve(CLI::App& engine, Context& context) {
   const auto kv_mib = std::make_shared<std::int64_t>(0);
   verb.add_option("--kv-memory-mib", *kv_mib, "For the key-value cache")->check(CLI::PositiveNumber);
   verb.add_option("--context-max", options->engine.context_max, "Longest sequence")->check(CLI::NonNegativeNumber);
+  add_weights(verb, options->engine.weights);
   add_threads(verb, options->engine.threads);
   verb.callback([&context, options, kv_mib] {
     if (*kv_mib > 0) options->engine.kv_memory_bytes = static_cast<std::size_t>(*kv_mib) << 20;
@@ -106,6 +148,7 @@ void add_generate(CLI::App& app, Context& context) {
   verb.add_option("--top-p", options->top_p, "Of the likely tokens so much")->capture_default_str();
   verb.add_option("--seed", options->seed, "Of chance")->capture_default_str();
   verb.add_flag("--ids", options->ids, "Print the new ids as a JSON array");
+  add_weights(verb, options->weights);
   add_threads(verb, options->threads);
   verb.callback([&context, options] { context.exit_code = serve::generate(*options, *context.out, *context.err); });
   add_examples(verb, {"luthier generate --model ./smol.gguf --prompt \"What is the capital of France?\" --chat --max-tokens 20 --temperature 0"});
@@ -116,6 +159,7 @@ void add_embed(CLI::App& app, Context& context) {
   auto& verb = *app.add_subcommand("embed", "Lines of text to JSON arrays: the mean of the last hidden states, L2-normalised");
   add_model(verb, options->model);
   verb.add_option("--input-type", options->input_type, "query or passage, for models that tell them apart; none: the lines as they are");
+  add_weights(verb, options->weights);
   add_threads(verb, options->threads);
   verb.callback([&context, options] { context.exit_code = serve::embed(*options, *context.in, *context.out, *context.err); });
 }
@@ -141,6 +185,7 @@ void add_bench(CLI::App& engine, Context& context) {
   serve.add_option("--repetitions", serving->repetitions, "Of each measurement")->capture_default_str()->check(CLI::PositiveNumber);
   serve.add_option("--sequences", serving->sequences, "Of a batch")->capture_default_str()->check(CLI::PositiveNumber);
   serve.add_option("--adapter-rank", serving->adapter_rank, "Of the adapters")->capture_default_str()->check(CLI::PositiveNumber);
+  add_weights(serve, serving->weights);
   add_threads(serve, serving->threads);
   serve.callback([&context, serving] {
     const auto rows = serve::measure_throughput(*serving);
@@ -158,6 +203,7 @@ void add_bench(CLI::App& engine, Context& context) {
 
 void add_engine(CLI::App& app, Context& context) {
   add_train(app, context);
+  add_plan(app, context);
   auto& engine = *app.add_subcommand("engine", "The engine alone: logits, loss and gradients, one served model");
   engine.require_subcommand(1);
   add_logits(engine, context);

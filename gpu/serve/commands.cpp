@@ -95,7 +95,8 @@ Result<std::vector<std::int32_t>> prompt_ids(const GenerateOptions& options, con
 }
 
 Result<Piece> generate_one(const GenerateOptions& options) {
-  EngineOptions engine_options{.threads = options.threads, .requests_running_max = 1, .requests_waiting_max = 1, .adapters_max = 1};
+  EngineOptions engine_options{.threads = options.threads, .requests_running_max = 1, .requests_waiting_max = 1, .adapters_max = 1,
+                               .weights = options.weights};
   auto engine = Engine::start(options.model, engine_options);
   if (!engine) return engine.error();
   GenerationRequest request;
@@ -173,7 +174,7 @@ int generate(const GenerateOptions& options, std::ostream& out, std::ostream& er
 int embed(const EmbedOptions& options, std::istream& in, std::ostream& out, std::ostream& err) {
   const auto kind = text_kind(options.input_type);
   if (!kind) return refuse(err, with_context(kind.error(), "--input-type"));
-  auto embedder = Embedder::load(options.model, options.threads);
+  auto embedder = Embedder::load(options.model, options.threads, options.weights);
   if (!embedder) return refuse(err, embedder.error());
   std::string line;
   for (std::int64_t row = 1; std::getline(in, line); ++row) {

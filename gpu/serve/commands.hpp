@@ -21,7 +21,7 @@ struct ServeOptions {
                                            // the caller puts into admin_token; neither: adapters cannot be changed
   std::string admin_token{};
   std::vector<std::string> adapters{};       // --adapter name=DIR, repeatable
-  EngineOptions engine{};                    // --kv-memory-mib, --context-max, --threads, …
+  EngineOptions engine{};                    // --kv-memory-mib, --context-max, --threads, --weights, …
 };
 // Prints `ready http://HOST:PORT` when it answers. SIGTERM or SIGINT: refuses new requests, lets running ones end for up
 // to 4 s, and returns 0.
@@ -40,6 +40,7 @@ struct GenerateOptions {
   std::uint64_t seed = 0;                   // --seed
   bool ids = false;                         // --ids: a JSON array of the new ids instead of text
   int threads = 0;
+  WeightsKept weights = WeightsKept::as_stored;  // --weights
 };
 int generate(const GenerateOptions& options, std::ostream& out, std::ostream& err);
 
@@ -48,6 +49,7 @@ struct EmbedOptions {
   std::filesystem::path model{};  // --model
   std::string input_type{};       // --input-type: query or passage, for models that tell them apart; none: the lines as they are
   int threads = 0;
+  WeightsKept weights = WeightsKept::as_stored;  // --weights
 };
 int embed(const EmbedOptions& options, std::istream& in, std::ostream& out, std::ostream& err);
 

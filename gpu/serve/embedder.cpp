@@ -13,13 +13,13 @@ constexpr std::int64_t rows_max = 128;
 
 }  // namespace
 
-Result<std::unique_ptr<Embedder>> Embedder::load(const std::filesystem::path& model, int threads) {
+Result<std::unique_ptr<Embedder>> Embedder::load(const std::filesystem::path& model, int threads, WeightsKept kept) {
   std::unique_ptr<Embedder> embedder(new Embedder);
   auto tokenizer = text::Tokenizer::load(model);
   if (!tokenizer) return tokenizer.error();
   embedder->tokenizer_ = std::move(*tokenizer);
   embedder->team_ = std::make_unique<Team>(threads > 0 ? threads : usable_processors());
-  auto network = Network::load(model, *embedder->team_, rows_max, 1, 0);
+  auto network = Network::load(model, *embedder->team_, rows_max, 1, 0, kept);
   if (!network) return network.error();
   embedder->network_ = std::move(*network);
   return embedder;

@@ -19,7 +19,7 @@ namespace luthier::serve {
 // Used by one thread at a time.
 class Embedder {
  public:
-  static Result<std::unique_ptr<Embedder>> load(const std::filesystem::path& model, int threads);
+  static Result<std::unique_ptr<Embedder>> load(const std::filesystem::path& model, int threads, WeightsKept kept = WeightsKept::as_stored);
 
   Result<std::vector<float>> embed(std::string_view text, TextKind kind = TextKind::plain);
 

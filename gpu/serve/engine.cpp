@@ -66,7 +66,7 @@ Result<std::unique_ptr<Engine>> Engine::start(const std::filesystem::path& model
   parts.tokenizer = std::move(*tokenizer);
   parts.team = std::make_unique<Team>(options.threads > 0 ? options.threads : usable_processors());
   auto network = Network::load(model, *parts.team, options.step_tokens_max + options.requests_running_max,
-                               options.requests_running_max, options.context_max);
+                               options.requests_running_max, options.context_max, options.weights);
   if (!network) return network.error();
   parts.network = std::move(*network);
   auto cache = allocate_cache(*parts.network, options);

@@ -16,6 +16,7 @@
 #include "gpu/checkpoint/decoder.hpp"
 #include "gpu/serve/adapter_registry.hpp"
 #include "gpu/serve/generation.hpp"
+#include "gpu/serve/panels.hpp"
 #include "gpu/text/tokenizer.hpp"
 
 namespace luthier::serve {
@@ -28,6 +29,7 @@ struct EngineOptions {
   std::int64_t requests_waiting_max = 64;
   std::int64_t step_tokens_max = 128;                 // rows of one step: how long a long prompt may hold up the others
   std::int64_t adapters_max = 64;
+  WeightsKept weights = WeightsKept::as_stored;
 };
 
 struct EngineLoad {

@@ -199,10 +199,10 @@ void Network::Parts::end_part(Worker& worker, const Norm& after) {
   });
 }
 
-void Network::Parts::product(const PanelMatrix& weight, std::int64_t panel, const Rows& in, std::int64_t begin, std::int64_t end,
+void Network::Parts::product(const WeightMatrix& weight, std::int64_t panel, const Rows& in, std::int64_t begin, std::int64_t end,
                              bool accumulate, Rows& out) const {
-  kernels->multiply(in.row(begin), in.stride, end - begin, weight.panel(panel), weight.width, weight.inputs, weight.width, 1.0F,
-                    accumulate, out.row(begin) + panel * weight.width, out.stride);
+  kernels->multiply_weights(in.row(begin), in.stride, end - begin, weight, panel, accumulate, out.row(begin) + panel * weight.width,
+                            out.stride);
 }
 
 void Network::Parts::add_bias(const Linear& linear, std::int64_t panel, std::int64_t begin, std::int64_t end, Rows& out) const {

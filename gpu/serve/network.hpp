@@ -31,7 +31,7 @@ class Network {
  public:
   // `rows_max`: of one pass. `context_max`: the longest sequence.
   static Result<std::unique_ptr<Network>> load(const std::filesystem::path& path, Team& team, std::int64_t rows_max,
-                                               std::int64_t logits_max, std::int64_t context_max);
+                                               std::int64_t logits_max, std::int64_t context_max, WeightsKept kept = WeightsKept::as_stored);
   ~Network();
 
   const checkpoint::Decoder& decoder() const;

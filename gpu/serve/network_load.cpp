@@ -3,6 +3,7 @@
 
 #include "gpu/checkpoint/layer_tensors.hpp"
 #include "gpu/serve/network_parts.hpp"
+#include "gpu/serve/pack_weights.hpp"
 
 namespace luthier::serve {
 namespace {
@@ -12,7 +13,6 @@ using checkpoint::LayerShape;
 using checkpoint::LinearLayer;
 using checkpoint::Tensor;
 
-constexpr int weight_width = 32;
 // Of a model that reads texts whole, unless more is asked for: a pass over a text needs memory for all of its rows.
 constexpr std::int64_t whole_text_tokens_max = 8192;
 
@@ -51,11 +51,11 @@ class Packer {
   void rows(const LinearLayer& layer, std::int64_t begin, std::int64_t outputs, Linear& into) {
     const auto weight = values(layer.name + ".weight");
     if (weight.empty()) return;
-    into.weight = {nullptr, outputs, layer.in, weight_width};
+    into.weight = {nullptr, outputs, layer.in, Storage::f32};
     jobs_.push_back({MatrixView::rows(weight.data() + begin * layer.in, outputs, layer.in), weight, &into.weight});
     if (layer.bias) {
       const auto bias = values(layer.name + ".bias");
-      if (!bias.empty()) into.bias = padded(bias.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(outputs)), weight_width);
+      if (!bias.empty()) into.bias = padded(bias.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(outputs)), WeightMatrix::width);
     }
   }
   void whole(const LinearLayer& layer, Linear& into) { rows(layer, 0, layer.out, into); }
@@ -67,30 +67,36 @@ class Packer {
     if (all.empty()) return;
     const auto size = static_cast<std::size_t>(inputs * outputs * step);
     const auto own = all.subspan(static_cast<std::size_t>(expert) * size, size);
-    into.weight = {nullptr, outputs, inputs, weight_width};
+    into.weight = {nullptr, outputs, inputs, Storage::f32};
     jobs_.push_back({{own.data() + first, outputs, inputs, step, outputs * step}, own, &into.weight});
     if (!decoder_.experts.biases) return;
     const auto bias = values(name + "_bias");
     if (bias.empty()) return;
     for (std::int64_t i = 0; i < outputs; ++i) into.bias.push_back(bias[static_cast<std::size_t>((expert * outputs + i) * step + first)]);
-    into.bias = padded(into.bias, weight_width);
+    into.bias = padded(into.bias, WeightMatrix::width);
   }
 
-  Result<Memory> pack(Team& team) {
-    std::int64_t floats = 0;
-    for (const auto& job : jobs_) floats += packed_size(job.from.outputs, job.from.inputs, weight_width);
-    auto memory = Memory::allocate(static_cast<std::size_t>(floats), "packing the model's weights");
+  Result<Memory> pack(Team& team, const RowKernels& kernels, WeightsKept kept) {
+    choose_storages(team, kept);
+    std::int64_t bytes = 0, inputs_max = 0;
+    for (const auto& job : jobs_) {
+      bytes += padded_bytes(*job.into);
+      inputs_max = std::max(inputs_max, job.into->inputs);
+    }
+    auto memory = Memory::allocate(static_cast<std::size_t>(bytes) / sizeof(float), "packing the model's weights");
     if (!memory) return memory;
-    float* at = memory->values().data();
+    std::vector<std::vector<float>> rooms(static_cast<std::size_t>(team.size()));
+    for (auto& room : rooms) room.resize(static_cast<std::size_t>(WeightMatrix::width * inputs_max));
+    auto* at = reinterpret_cast<std::byte*>(memory->values().data());
     for (std::size_t i = 0; i < jobs_.size(); ++i) {
       const auto& [from, source, into] = jobs_[i];
       into->data = at;
       team.run([&, &from = from, &into = into](Worker& worker) {
         worker.each(into->panels(), [&](std::int64_t panel) {
-          pack_panel(from, into->width, panel, at + panel * into->width * into->inputs);
+          pack_weights(from, *into, panel, kernels, rooms[static_cast<std::size_t>(worker.index())].data(), at + panel * into->panel_bytes());
         });
       });
-      at += packed_size(into->outputs, into->inputs, into->width);
+      at += padded_bytes(*into);
       if (i + 1 == jobs_.size() || jobs_[i + 1].source.data() != source.data()) release_pages(source);
     }
     return memory;
@@ -100,8 +106,30 @@ class Packer {
   struct Job {
     MatrixView from;
     std::span<float> source;
-    PanelMatrix* into;
+    WeightMatrix* into;
   };
+
+  static std::int64_t padded_bytes(const WeightMatrix& matrix) { return (matrix.bytes() + 63) / 64 * 64; }
+
+  void choose_storages(Team& team, WeightsKept kept) {
+    Storage stored = Storage::f32;
+    switch (kept) {
+      case WeightsKept::f32: break;
+      case WeightsKept::bf16: stored = Storage::bf16; break;
+      case WeightsKept::f16: stored = Storage::f16; break;
+      case WeightsKept::int8: stored = Storage::int8; break;
+      case WeightsKept::as_stored:
+        stored = decoder_.dtype == "bfloat16" ? Storage::bf16 : decoder_.dtype == "float16" ? Storage::f16 : Storage::f32;
+        break;
+    }
+    team.run([&](Worker& worker) {
+      worker.each(static_cast<std::int64_t>(jobs_.size()), [&](std::int64_t i) {
+        const auto& job = jobs_[static_cast<std::size_t>(i)];  // some tensors may be stored more exactly than most
+        job.into->storage = kept != WeightsKept::as_stored || holds_exactly(stored, job.source) ? stored : Storage::f32;
+      });
+    });
+  }
+
   const Decoder& decoder_;
   const checkpoint::Weights& weights_;
   std::vector<Job> jobs_;
@@ -200,7 +228,7 @@ Rows rows_of(std::int64_t rows, std::int64_t width) {
 }  // namespace
 
 Result<std::unique_ptr<Network>> Network::load(const std::filesystem::path& path, Team& team, std::int64_t rows_max,
-                                               std::int64_t logits_max, std::int64_t context_max) {
+                                               std::int64_t logits_max, std::int64_t context_max, WeightsKept kept) {
   std::unique_ptr<Network> network(new Network);
   auto& parts = *network->parts_;
   parts.team = &team;
@@ -208,11 +236,11 @@ Result<std::unique_ptr<Network>> Network::load(const std::filesystem::path& path
   parts.rows_max = rows_max;
   parts.logits_max = logits_max;
   parts.context_max = context_max;
-  if (auto loaded = parts.load(path); !loaded) return loaded.error();
+  if (auto loaded = parts.load(path, kept); !loaded) return loaded.error();
   return network;
 }
 
-Result<void> Network::Parts::load(const std::filesystem::path& path) {
+Result<void> Network::Parts::load(const std::filesystem::path& path, WeightsKept kept) {
   auto loaded = checkpoint::load_model(path);
   if (!loaded) return loaded.error();
   model = std::move(*loaded);
@@ -246,7 +274,7 @@ Result<void> Network::Parts::load(const std::filesystem::path& path) {
     packer.whole({outer.head.substr(0, outer.head.size() - suffix.size()), decoder.hidden_size, decoder.vocab_size}, head);
   }
   if (!packer.missing().empty()) return invalid(path.string() + ": tensor \"" + packer.missing() + "\" is missing", packer.missing());
-  auto memory = packer.pack(*team);
+  auto memory = packer.pack(*team, *kernels, kept);
   if (!memory) return memory.error();
   packed = std::move(*memory);
 

@@ -12,7 +12,7 @@
 namespace luthier::serve {
 
 struct Linear {
-  PanelMatrix weight;
+  WeightMatrix weight;
   std::vector<float> bias;  // padded to whole panels; empty: none
 };
 
@@ -123,7 +123,7 @@ struct Network::Parts {
   Routing routing;
   std::vector<AttentionScratch> scratch;
 
-  Result<void> load(const std::filesystem::path& path);
+  Result<void> load(const std::filesystem::path& path, WeightsKept kept);
   void make_rows(std::int64_t count);
   const checkpoint::LayerShape& shape(std::int64_t layer) const { return model.decoder.layers[static_cast<std::size_t>(layer)]; }
   const Layer& weights(std::int64_t layer) const { return layers[static_cast<std::size_t>(layer)]; }
@@ -141,7 +141,7 @@ struct Network::Parts {
   void end_part(Worker& worker, const Norm& after);
   bool is_around() const { return model.decoder.norm_place == checkpoint::NormPlace::around; }
 
-  void product(const PanelMatrix& weight, std::int64_t panel, const Rows& in, std::int64_t begin, std::int64_t end, bool accumulate,
+  void product(const WeightMatrix& weight, std::int64_t panel, const Rows& in, std::int64_t begin, std::int64_t end, bool accumulate,
                Rows& out) const;
   void add_bias(const Linear& linear, std::int64_t panel, std::int64_t begin, std::int64_t end, Rows& out) const;
   void lora_low(Worker& worker, std::int64_t layer, LoraGroup group, const Rows& in);

@@ -1,8 +1,60 @@
 #include "gpu/serve/panels.hpp"
 
 #include <algorithm>
+#include <bit>
+#include <cstring>
+#include <string>
+
+#include "gpu/checkpoint/half.hpp"
 
 namespace luthier::serve {
+
+Result<WeightsKept> weights_kept(std::string_view name) {
+  if (name == "as-stored") return WeightsKept::as_stored;
+  if (name == "f32") return WeightsKept::f32;
+  if (name == "bf16") return WeightsKept::bf16;
+  if (name == "f16") return WeightsKept::f16;
+  if (name == "int8") return WeightsKept::int8;
+  return invalid("\"" + std::string(name) + "\" is none of as-stored, f32, bf16, f16 and int8", "weights");
+}
+
+std::int64_t WeightMatrix::panel_bytes() const {
+  switch (storage) {
+    case Storage::f32: return width * inputs * 4;
+    case Storage::bf16:
+    case Storage::f16: return width * inputs * 2;
+    case Storage::int8: return scale_bytes + width * inputs;
+  }
+  return 0;
+}
+
+float WeightMatrix::at(std::int64_t output, std::int64_t input) const {
+  const std::byte* own = panel(output / width);
+  const std::int64_t lane = output % width, index = input * width + lane;
+  const auto value_at = [&](auto value, const std::byte* from, std::int64_t i) {
+    std::memcpy(&value, from + i * static_cast<std::int64_t>(sizeof value), sizeof value);
+    return value;
+  };
+  switch (storage) {
+    case Storage::f32: return value_at(0.0F, own, index);
+    case Storage::bf16: return checkpoint::f32_of_bf16(value_at(std::uint16_t{}, own, index));
+    case Storage::f16: return checkpoint::f32_of_f16(value_at(std::uint16_t{}, own, index));
+    case Storage::int8: return value_at(0.0F, own, lane) * static_cast<float>(value_at(std::int8_t{}, own + scale_bytes, index));
+  }
+  return 0;
+}
+
+std::uint16_t f16_of_f32(float value) {
+  const auto bits = std::bit_cast<std::uint32_t>(value);
+  const std::uint32_t sign = bits >> 16 & 0x8000u, size = bits & 0x7FFFFFFFu;
+  if (size > 0x7F800000u) return static_cast<std::uint16_t>(sign | 0x7E00u);   // NaN
+  if (size >= 0x477FF000u) return static_cast<std::uint16_t>(sign | 0x7C00u);  // 65520 and more: infinity
+  if (size < 0x38800000u) {  // below the smallest normal number: one half has its last bit where a subnormal's is
+    const float moved = std::bit_cast<float>(size) + 0.5F;
+    return static_cast<std::uint16_t>(sign | (std::bit_cast<std::uint32_t>(moved) - std::bit_cast<std::uint32_t>(0.5F)));
+  }
+  return static_cast<std::uint16_t>(sign | ((size - (112u << 23) + 0xFFFu + (size >> 13 & 1)) >> 13));
+}
 
 std::int64_t packed_size(std::int64_t outputs, std::int64_t inputs, int width) {
   return (outputs + width - 1) / width * width * inputs;

@@ -2,7 +2,11 @@
 // panel input by input. A panel is one contiguous stream, used by the rows of all requests before the next one is read.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <string_view>
+
+#include "events/base/result.hpp"
 
 namespace luthier::serve {
 
@@ -17,6 +21,32 @@ struct PanelMatrix {
     return panel(output / width)[input * width + output % width];
   }
 };
+
+// How weights lie in memory. int8: whole numbers of -127 to 127 and one f32 scale for each output, the largest weight of the
+// row divided by 127: every weight is off by at most half a scale.
+enum class Storage { f32, bf16, f16, int8 };
+
+// What a model's weights are kept as. `as_stored`: in 16 bits where the checkpoint has 16 bits, else f32; nothing is rounded.
+enum class WeightsKept { as_stored, f32, bf16, f16, int8 };
+Result<WeightsKept> weights_kept(std::string_view name);  // "as-stored", "f32", "bf16", "f16", "int8"
+
+// A weight matrix [outputs, inputs] of the model in panels of 32 outputs, as PanelMatrix. An int8 panel begins with its scales.
+struct WeightMatrix {
+  const std::byte* data = nullptr;
+  std::int64_t outputs = 0, inputs = 0;
+  Storage storage = Storage::f32;
+
+  static constexpr int width = 32;
+  static constexpr std::int64_t scale_bytes = width * static_cast<std::int64_t>(sizeof(float));
+  std::int64_t panels() const { return (outputs + width - 1) / width; }
+  std::int64_t panel_bytes() const;
+  std::int64_t bytes() const { return panels() * panel_bytes(); }
+  const std::byte* panel(std::int64_t i) const { return data + i * panel_bytes(); }
+  float at(std::int64_t output, std::int64_t input) const;
+};
+
+// IEEE binary16, to the nearest, ties to the even one.
+std::uint16_t f16_of_f32(float value);
 
 // How many floats a packed matrix takes: outputs are rounded up to whole panels.
 std::int64_t packed_size(std::int64_t outputs, std::int64_t inputs, int width);

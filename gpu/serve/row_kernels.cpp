@@ -11,7 +11,7 @@ const RowKernels* row_kernels(const char* name) {
   if (name == std::string_view("avx512"))
     return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") ? &row_kernels_avx512 : nullptr;
   if (name == std::string_view("avx2"))
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? &row_kernels_avx2 : nullptr;
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c") ? &row_kernels_avx2 : nullptr;
 #endif
   return name == std::string_view("portable") ? &row_kernels_portable : nullptr;
 }

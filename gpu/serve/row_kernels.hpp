@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "gpu/checkpoint/decoder.hpp"
+#include "gpu/serve/panels.hpp"
 
 namespace luthier::serve {
 
@@ -17,6 +18,15 @@ struct RowKernels {
   // runs over i in order, one fused multiply-add each. c has room for whole widths.
   void (*multiply)(const float* a, std::ptrdiff_t a_stride, std::int64_t rows, const float* b, std::ptrdiff_t b_stride,
                    std::int64_t depth, int width, float scale, bool accumulate, float* c, std::ptrdiff_t c_stride);
+
+  // The same with panel `panel` of weights in any storage, 32 wide and with scale 1: each value is widened to f32 as it is
+  // read, so that the result is to the bit that of f32 weights of the same values. Of int8 weights the sum runs over the
+  // integers, and the row's scale comes last.
+  void (*multiply_weights)(const float* a, std::ptrdiff_t a_stride, std::int64_t rows, const WeightMatrix& weights, std::int64_t panel,
+                           bool accumulate, float* c, std::ptrdiff_t c_stride);
+
+  // To the nearest, ties to the even one.
+  void (*narrow_to_f16)(const float* from, std::uint16_t* to, std::int64_t n);
 
   // out = x / sqrt(mean(x^2) + epsilon) * weight. All three are readable up to a multiple of 16, with zeros there.
   void (*rmsnorm)(const float* x, const float* weight, std::int64_t width, float epsilon, float* out);

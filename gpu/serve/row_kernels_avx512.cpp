@@ -15,12 +15,23 @@
 namespace luthier::serve {
 namespace {
 
+constexpr std::ptrdiff_t prefetch_bytes = 2048;
 constexpr std::int64_t tile_rows_max = 12;  // 24 sums, 2 of the panel and a factor: 27 of 32 registers
 using V = __m512;
 
 LUTHIER_TARGET LUTHIER_INLINE V v_zero() { return _mm512_setzero_ps(); }
 LUTHIER_TARGET LUTHIER_INLINE V v_set(float x) { return _mm512_set1_ps(x); }
 LUTHIER_TARGET LUTHIER_INLINE V v_load(const float* p) { return _mm512_loadu_ps(p); }
+LUTHIER_TARGET LUTHIER_INLINE V v_load(const Bf16* p) {
+  const __m512i wide = _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
+  return _mm512_castsi512_ps(_mm512_slli_epi32(wide, 16));
+}
+LUTHIER_TARGET LUTHIER_INLINE V v_load(const F16* p) {
+  return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
+}
+LUTHIER_TARGET LUTHIER_INLINE V v_load(const std::int8_t* p) {
+  return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
+}
 LUTHIER_TARGET LUTHIER_INLINE void v_store(float* p, V x) { _mm512_storeu_ps(p, x); }
 LUTHIER_TARGET LUTHIER_INLINE V v_fma(V a, V b, V c) { return _mm512_fmadd_ps(a, b, c); }
 LUTHIER_TARGET LUTHIER_INLINE V v_add(V a, V b) { return _mm512_add_ps(a, b); }
@@ -40,9 +51,16 @@ LUTHIER_TARGET LUTHIER_INLINE __m256 v_high(V x) { return _mm512_extractf32x8_ps
 #include "gpu/serve/row_kernels_reduce.inc"
 #include "gpu/serve/row_kernels_body.inc"
 
+LUTHIER_TARGET void narrow_to_f16(const float* from, std::uint16_t* to, std::int64_t n) {
+  std::int64_t i = 0;
+  for (; i + 16 <= n; i += 16)
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + i), _mm512_cvtps_ph(_mm512_loadu_ps(from + i), _MM_FROUND_TO_NEAREST_INT));
+  for (; i < n; ++i) to[i] = f16_of_f32(from[i]);
+}
+
 }  // namespace
 
-const RowKernels row_kernels_avx512{"avx512", multiply, rmsnorm, layernorm, activate, clamped_swiglu, softcap, softmax, argmax};
+const RowKernels row_kernels_avx512{"avx512", multiply, multiply_weights, narrow_to_f16, rmsnorm, layernorm, activate, clamped_swiglu, softcap, softmax, argmax};
 
 }  // namespace luthier::serve
 

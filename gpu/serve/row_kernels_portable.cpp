@@ -1,6 +1,7 @@
 // Plain loops for any processor: they define what is right, and the compiler vectorises them as it can.
 #include <cmath>
 
+#include "gpu/checkpoint/half.hpp"
 #include "gpu/serve/row_kernels.hpp"
 #include "gpu/serve/row_kernels_sets.hpp"
 
@@ -9,6 +10,7 @@
 namespace luthier::serve {
 namespace {
 
+constexpr std::ptrdiff_t prefetch_bytes = 2048;
 constexpr std::int64_t tile_rows_max = 2;
 struct V {
   float x[16];
@@ -24,6 +26,13 @@ LUTHIER_INLINE V each(F f) {
 LUTHIER_INLINE V v_zero() { return V{}; }
 LUTHIER_INLINE V v_set(float x) { return each([&](int) { return x; }); }
 LUTHIER_INLINE V v_load(const float* p) { return each([&](int i) { return p[i]; }); }
+LUTHIER_INLINE V v_load(const Bf16* p) {
+  return each([&](int i) { return checkpoint::f32_of_bf16(static_cast<std::uint16_t>(p[i])); });
+}
+LUTHIER_INLINE V v_load(const F16* p) {
+  return each([&](int i) { return checkpoint::f32_of_f16(static_cast<std::uint16_t>(p[i])); });
+}
+LUTHIER_INLINE V v_load(const std::int8_t* p) { return each([&](int i) { return static_cast<float>(p[i]); }); }
 LUTHIER_INLINE void v_store(float* p, V v) { for (int i = 0; i < 16; ++i) p[i] = v.x[i]; }
 LUTHIER_INLINE V v_fma(V a, V b, V c) { return each([&](int i) { return a.x[i] * b.x[i] + c.x[i]; }); }
 LUTHIER_INLINE V v_add(V a, V b) { return each([&](int i) { return a.x[i] + b.x[i]; }); }
@@ -49,8 +58,12 @@ LUTHIER_INLINE float v_largest(V v) { return halves(v, [](float a, float b) { re
 
 #include "gpu/serve/row_kernels_body.inc"
 
+void narrow_to_f16(const float* from, std::uint16_t* to, std::int64_t n) {
+  for (std::int64_t i = 0; i < n; ++i) to[i] = f16_of_f32(from[i]);
+}
+
 }  // namespace
 
-const RowKernels row_kernels_portable{"portable", multiply, rmsnorm, layernorm, activate, clamped_swiglu, softcap, softmax, argmax};
+const RowKernels row_kernels_portable{"portable", multiply, multiply_weights, narrow_to_f16, rmsnorm, layernorm, activate, clamped_swiglu, softcap, softmax, argmax};
 
 }  // namespace luthier::serve

@@ -12,6 +12,10 @@
 
 namespace luthier::serve {
 
+// Weights as they lie in memory, told apart by their type.
+enum class Bf16 : std::uint16_t {};
+enum class F16 : std::uint16_t {};
+
 #if defined(__x86_64__)
 extern const RowKernels row_kernels_avx512;
 extern const RowKernels row_kernels_avx2;

@@ -90,7 +90,7 @@ Result<void> load_random_adapters(Engine& engine, const ThroughputOptions& optio
 }  // namespace
 
 Result<std::vector<Throughput>> measure_throughput(const ThroughputOptions& options) {
-  auto started = Engine::start(options.model, {.threads = options.threads, .requests_running_max = options.sequences});
+  auto started = Engine::start(options.model, {.threads = options.threads, .requests_running_max = options.sequences, .weights = options.weights});
   if (!started) return started.error();
   Engine& engine = **started;
   const TemporaryDirectory directory;

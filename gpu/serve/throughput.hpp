@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "events/base/result.hpp"
+#include "gpu/serve/panels.hpp"
 
 namespace luthier::serve {
 
@@ -17,6 +18,7 @@ struct ThroughputOptions {
   int prompt_tokens = 512;   // of the prompt measurement
   int decode_tokens = 64;    // per sequence, after prompts of 32
   int sequences = 8;         // of a batch
+  WeightsKept weights = WeightsKept::as_stored;
   int adapter_rank = 8;      // random adapters on all linear layers, one for each sequence
 };
 
