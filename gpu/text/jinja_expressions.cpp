@@ -236,7 +236,7 @@ ExpressionRef ExpressionParser::primary() {
   if (is_op("[")) return list();
   if (is_op("{")) return dict();
   if (take_op("(")) {
-    auto inner = expressions(true, {}, true);
+    auto inner = expressions(true, true);
     expect_op(")");
     return inner;
   }
@@ -286,14 +286,12 @@ ExpressionRef ExpressionParser::dict() {
   return make(ExpressionKind::dict, line, std::move(parts));
 }
 
-ExpressionRef ExpressionParser::expressions(bool with_condition, std::string_view end_name, bool in_parentheses) {
+ExpressionRef ExpressionParser::expressions(bool with_condition, bool in_parentheses) {
   const Level level(*this);
   const int line = current().line;
   std::vector<ExpressionRef> parts;
   bool is_tuple = false;
-  const auto ends = [&] {
-    return is(TokenKind::output_end) || is(TokenKind::block_end) || is_op(")") || (!end_name.empty() && is_name(end_name));
-  };
+  const auto ends = [&] { return is(TokenKind::output_end) || is(TokenKind::block_end) || is_op(")"); };
   for (;;) {
     if (!parts.empty()) expect_op(",");
     if (ends()) break;
@@ -442,13 +440,19 @@ ExpressionRef ExpressionParser::test(ExpressionRef value) {
   return negated ? make(ExpressionKind::logical_not, line, parts_of(std::move(made))) : std::move(made);
 }
 
-Target ExpressionParser::target(bool with_members, std::string_view end_name) {
+std::string ExpressionParser::assignable_name(std::string_view what) {
+  const std::string name = expect(TokenKind::name, what).text;
+  constexpr std::string_view reserved[] = {"true", "false", "none", "True", "False", "None"};
+  if (std::find(std::begin(reserved), std::end(reserved), name) != std::end(reserved)) fail("can't assign to '" + name + "'");
+  return name;
+}
+
+Target ExpressionParser::target(bool with_members) {
   Target several{Target::Kind::several, 0, {}, {}};
   bool is_tuple = false;
   for (;;) {
     if (!several.parts.empty()) expect_op(",");
-    const bool ends = is(TokenKind::block_end) || is_op(")") || is_op("=") || (!end_name.empty() && is_name(end_name));
-    if (ends) break;
+    if (is(TokenKind::block_end) || is_op(")")) break;
     several.parts.push_back(target_part(with_members));
     if (!is_op(",")) break;
     is_tuple = true;
@@ -464,9 +468,7 @@ Target ExpressionParser::target_part(bool with_members) {
     expect_op(")");
     return inner;
   }
-  const std::string name = expect(TokenKind::name, "a name").text;
-  constexpr std::string_view reserved[] = {"true", "false", "none", "True", "False", "None"};
-  if (std::find(std::begin(reserved), std::end(reserved), name) != std::end(reserved)) fail("can't assign to '" + name + "'");
+  const std::string name = assignable_name("a name");
   if (!with_members || !take_op(".")) return {Target::Kind::name, symbol(name), {}, {}};
   return {Target::Kind::member, symbol(name), expect(TokenKind::name, "a member's name").text, {}};
 }

@@ -43,11 +43,12 @@ class ExpressionParser {
   std::size_t symbol(const std::string& name);
 
   ExpressionRef expression(bool with_condition = true) { return with_condition ? condition() : either(); }
-  // Several expressions with commas between them are a tuple. `end_name`: a name that ends it.
-  ExpressionRef expressions(bool with_condition = true, std::string_view end_name = {}, bool in_parentheses = false);
+  // Several expressions with commas between them are a tuple.
+  ExpressionRef expressions(bool with_condition = true, bool in_parentheses = false);
   // `| name(…) | name …`, on top of what a block has rendered; `starts_inline`: the first one has no bar.
   ExpressionRef filters_of_block(bool starts_inline);
-  Target target(bool with_members, std::string_view end_name = {});
+  std::string assignable_name(std::string_view what);
+  Target target(bool with_members);
 
   // A filter or test that nobody knows is refused before the template runs, except where a condition decides whether it runs at all: in
   // `a if b else c` and in {% if %}, but not in a loop or macro inside. So unknown ones wait here until it is clear where they stand.

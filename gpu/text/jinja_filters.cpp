@@ -75,10 +75,10 @@ Value truncate(Machine& machine, const Value& input, const Call& call) {
   const std::string end = bound.text(2, "...");
   const auto width = bound.whole(0, 255), leeway = bound.is_set(3) ? bound.whole(3, 5) : 5;
   const auto end_width = static_cast<std::int64_t>(count_code_points(end));
-  if (width < end_width || leeway < 0 || width > INT32_MAX || leeway > INT32_MAX)
+  if (width < end_width || leeway < 0)
     throw Failure{"truncate: expected length >= " + std::to_string(end_width)};
   const auto size = length(input);  // what is short enough may be anything that has a length
-  if (size && static_cast<std::int64_t>(*size) <= width + leeway) return input;
+  if (size && (static_cast<std::int64_t>(*size) <= width || static_cast<std::int64_t>(*size) - width <= leeway)) return input;
   if (!input.is_text()) throw Failure{"truncate works on a string, not on '" + type_name(input) + "'"};
   std::string_view kept = between(input.text(), 0, static_cast<std::size_t>(width - end_width));
   if (!bound.flag(1, false))

@@ -123,7 +123,6 @@ Value count_text(Budget& budget, const std::string& self, const Call& call) {
 
 Value join_texts(Budget& budget, const std::string& self, const Call& call) {
   const Bound bound("join", call, {"iterable"});
-  require_defined(bound.value(0));
   std::string whole;
   bool first = true;
   for (const auto& item : elements(bound.value(0), budget)) {

@@ -128,7 +128,7 @@ struct Steps {
 };
 
 Steps steps_of(const Value& start, const Value& stop, const Value& step, std::size_t size) {
-  const auto given = [](const Value& value) { return !value.is_none() && !value.is_undefined(); };
+  const auto given = [](const Value& value) { return !value.is_none(); };
   const auto whole = [](const Value& value) {
     const auto number = as_integer(value);
     if (!number) throw Failure{"slice indices must be integers or None"};

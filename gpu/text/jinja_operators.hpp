@@ -16,7 +16,7 @@ Value positive(const Value& value);
 // == != < <= > >= in "not in"
 bool compare(std::string_view op, const Value& a, const Value& b, Budget& budget);
 
-// value[start:stop:step]; the three are None, undefined (not given) or integers.
+// value[start:stop:step]; the three are None (or not given) or integers.
 Value slice(const Value& value, const Value& start, const Value& stop, const Value& step, Budget& budget);
 
 // "…" % value: the conversions s, r, d, i, u, x, X, o, c, f, F, e, E, g, G and %.

@@ -88,6 +88,7 @@ class Parser : ExpressionParser {
   Statement set(int line) {
     Statement result = made(StatementKind::set, line);
     result.target = target(true);
+    refuse_loop_as_target(result.target);
     if (take_op("=")) {
       result.value = expressions();
       return result;
@@ -102,9 +103,11 @@ class Parser : ExpressionParser {
 
   Statement loop(int line) {
     Statement result = made(StatementKind::loop, line);
-    result.target = target(false, "in");
+    ++fors_;
+    result.target = target(false);
+    refuse_loop_as_target(result.target);
     if (!take_name("in")) fail_at_token("'in'");
-    result.value = expressions(false, "recursive");
+    result.value = expressions(false);
     const auto unknown_before = unknown_count();
     if (take_name("if")) result.test = expression();
     result.recursive = take_name("recursive");
@@ -113,6 +116,7 @@ class Parser : ExpressionParser {
     --loops_;
     if (take().text == "else") result.otherwise = whole_body("endfor");
     refuse_unknown(unknown_before);
+    --fors_;
     return result;
   }
 
@@ -137,7 +141,7 @@ class Parser : ExpressionParser {
     bool has_default = false;
     while (!is_op(")")) {
       if (!macro.parameters.empty()) expect_op(",");
-      const std::string name = expect(TokenKind::name, "a parameter's name").text;
+      const std::string name = assignable_name("a parameter's name");
       ExpressionRef otherwise = take_op("=") ? expression() : nullptr;
       if (!otherwise && has_default) fail("non-default argument follows default argument");
       has_default = has_default || otherwise;
@@ -166,7 +170,7 @@ class Parser : ExpressionParser {
   Statement macro(int line) {
     Statement result = made(StatementKind::macro, line);
     result.macro = std::make_unique<MacroSyntax>();
-    result.macro->name = expect(TokenKind::name, "a macro's name").text;
+    result.macro->name = assignable_name("a macro's name");
     result.macro->symbol = symbol(result.macro->name);
     signature(*result.macro);
     result.body = macro_body(*result.macro, "endmacro");
@@ -230,7 +234,13 @@ class Parser : ExpressionParser {
     return block;
   }
 
-  int loops_ = 0;
+  void refuse_loop_as_target(const Target& target) {
+    if (fors_ > 0 && target.kind == Target::Kind::name && target.symbol == symbol("loop")) fail("Can't assign to special loop variable in a for-loop");
+    for (const auto& part : target.parts) refuse_loop_as_target(part);
+  }
+
+  int loops_ = 0;  // those that `break` can leave from here
+  int fors_ = 0;   // all around here
   bool marks_generated_ = false;
 };
 

@@ -304,42 +304,42 @@ Value group_by(Machine& machine, const Value& input, const Call& call) {
 
 Value batch(Machine& machine, const Value& input, const Call& call) {
   const Bound bound("batch", call, {"linecount", "fill_with"});
-  const auto width = bound.whole(0, 0);
-  if (width > 1'000'000) throw Failure{"batch: the count is above 1000000"};  // below 1: all in one row
-  std::vector<Value> rows, row;
-  Budget& budget = machine.budget();
-  for (auto& item : elements(input, budget)) {
-    if (static_cast<std::int64_t>(row.size()) == width) rows.push_back(list(budget, std::exchange(row, {})));
-    row.push_back(std::move(item));
-  }
-  if (!row.empty()) {
+  return lazily(machine, [&](std::vector<Value>& rows) {
+    const auto width = bound.whole(0, 0);
+    if (width > 1'000'000) throw Failure{"batch: the count is above 1000000"};  // below 1: all in one row
+    std::vector<Value> row;
+    Budget& budget = machine.budget();
+    for (auto& item : elements(input, budget)) {
+      if (static_cast<std::int64_t>(row.size()) == width) rows.push_back(list(budget, std::exchange(row, {})));
+      row.push_back(std::move(item));
+    }
+    if (row.empty()) return;
     if (bound.is_set(1) && static_cast<std::int64_t>(row.size()) < width) {
       budget.bytes(static_cast<std::size_t>(width) * sizeof(Value));
       row.resize(static_cast<std::size_t>(width), bound.value(1));
     }
     rows.push_back(list(budget, std::move(row)));
-  }
-  return generator(budget, std::move(rows));
+  });
 }
 
 Value slice_into(Machine& machine, const Value& input, const Call& call) {
   const Bound bound("slice", call, {"slices", "fill_with"});
-  const auto count = bound.whole(0, 0);
-  if (count == 0 || count > 1'000'000) throw Failure{"slice: the count is 0 or above 1000000"};
-  Budget& budget = machine.budget();
-  if (count < 0) return generator(budget, {});
-  const auto items = elements(input, budget);
-  const auto slices = static_cast<std::size_t>(count), each = items.size() / slices, longer = items.size() % slices;
-  std::vector<Value> result;
-  auto at = items.begin();
-  for (std::size_t i = 0; i < slices; ++i) {
-    const auto end = at + static_cast<std::ptrdiff_t>(each + (i < longer ? 1 : 0));
-    std::vector<Value> part(at, end);
-    if (bound.is_set(1) && i >= longer) part.push_back(bound.value(1));
-    result.push_back(list(budget, std::move(part)));
-    at = end;
-  }
-  return generator(budget, std::move(result));
+  return lazily(machine, [&](std::vector<Value>& result) {
+    const auto count = bound.whole(0, 0);
+    if (count == 0 || count > 1'000'000) throw Failure{"slice: the count is 0 or above 1000000"};
+    if (count < 0) return;
+    Budget& budget = machine.budget();
+    const auto items = elements(input, budget);
+    const auto slices = static_cast<std::size_t>(count), each = items.size() / slices, longer = items.size() % slices;
+    auto at = items.begin();
+    for (std::size_t i = 0; i < slices; ++i) {
+      const auto end = at + static_cast<std::ptrdiff_t>(each + (i < longer ? 1 : 0));
+      std::vector<Value> part(at, end);
+      if (bound.is_set(1) && i >= longer) part.push_back(bound.value(1));
+      result.push_back(list(budget, std::move(part)));
+      at = end;
+    }
+  });
 }
 
 }  // namespace

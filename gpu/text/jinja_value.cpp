@@ -344,7 +344,7 @@ class Writer {
     if (const auto* space = value.get<Namespace*>()) write_namespace(**space);
     if (value.is<GeneratorRef>()) add("<generator object>");
     if (const auto* bound = value.get<CallableRef>()) write_function(**bound);
-    if (value.is<Loop*>()) add("<LoopContext>");
+    if (const auto* loop = value.get<Loop*>()) write_loop(**loop);
     --depth_;
   }
 
@@ -352,6 +352,11 @@ class Writer {
   void add(std::string_view part) {
     budget_.bytes(part.size());
     out_ += part;
+  }
+
+  void write_loop(Loop& loop) {
+    const auto number = [&](std::string_view name) { return std::to_string(as_integer(*loop.attribute(name)).value_or(0)); };
+    add("<LoopContext " + number("index") + "/" + number("length") + ">");
   }
 
   void write_function(const Callable& function) {
