@@ -78,7 +78,7 @@ Value truncate(Machine& machine, const Value& input, const Call& call) {
   if (width < end_width || leeway < 0)
     throw Failure{"truncate: expected length >= " + std::to_string(end_width)};
   const auto size = length(input);  // what is short enough may be anything that has a length
-  if (size && (static_cast<std::int64_t>(*size) <= width || static_cast<std::int64_t>(*size) - width <= leeway)) return input;
+  if (size && static_cast<std::int64_t>(*size) - width <= leeway) return input;
   if (!input.is_text()) throw Failure{"truncate works on a string, not on '" + type_name(input) + "'"};
   std::string_view kept = between(input.text(), 0, static_cast<std::size_t>(width - end_width));
   if (!bound.flag(1, false))

@@ -235,7 +235,8 @@ class Parser : ExpressionParser {
   }
 
   void refuse_loop_as_target(const Target& target) {
-    if (fors_ > 0 && target.kind == Target::Kind::name && target.symbol == symbol("loop")) fail("Can't assign to special loop variable in a for-loop");
+    if (fors_ > 0 && target.kind == Target::Kind::name && target.symbol == symbol("loop"))
+      fail("Can't assign to special loop variable in a for-loop");
     for (const auto& part : target.parts) refuse_loop_as_target(part);
   }
 
