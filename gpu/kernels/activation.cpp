@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "gpu/kernels/profile.hpp"
 #include "gpu/kernels/simd.hpp"
 
 namespace luthier::kernels {
@@ -169,6 +170,7 @@ LUTHIER_CLONES void put_together(std::int64_t count, const float* gate, const fl
 }  // namespace
 
 void activation_forward(const Activation& unit, std::int64_t rows, std::int64_t width, const float* x, float* h) {
+  const Timed timed("activation");
   const std::int64_t ld = unit.columns(width);
 #pragma omp parallel for schedule(static) if (rows > 4)
   for (std::int64_t r = 0; r < rows; ++r) {
@@ -187,6 +189,7 @@ void activation_forward(const Activation& unit, std::int64_t rows, std::int64_t 
 }
 
 void activation_backward(const Activation& unit, std::int64_t rows, std::int64_t width, const float* x, const float* dh, float* dx) {
+  const Timed timed("activation");
   const std::int64_t ld = unit.columns(width);
 #pragma omp parallel for schedule(static) if (rows > 4)
   for (std::int64_t r = 0; r < rows; ++r) {

@@ -8,6 +8,7 @@
 #include <cmath>
 
 #include "gpu/kernels/dispatch.hpp"
+#include "gpu/kernels/profile.hpp"
 #include "gpu/kernels/random.hpp"
 
 namespace luthier::kernels {
@@ -81,6 +82,7 @@ constexpr std::int64_t block = 16384;
 }  // namespace
 
 void adamw(std::int64_t count, const AdamwStep& step, float* weight, const float* gradient, float* moment1, float* moment2) {
+  const Timed timed("AdamW");
   const Factors factors = factors_of(step);
 #pragma omp parallel for schedule(static) if (count > block)
   for (std::int64_t begin = 0; begin < count; begin += block) {
@@ -91,6 +93,7 @@ void adamw(std::int64_t count, const AdamwStep& step, float* weight, const float
 
 void adamw_bf16(std::int64_t count, const AdamwStep& step, const Rounding& rounding, float* weight, const float* gradient,
                 std::uint32_t* moments) {
+  const Timed timed("AdamW");
   const Factors factors = factors_of(step);
   constexpr std::uint64_t rounding_streams = std::uint64_t{3} << 61;  // far from dropout's, which start at 0, and from the shuffle's
 #pragma omp parallel for schedule(static) if (count > block)

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <vector>
 
+#include "gpu/kernels/profile.hpp"
 #include "gpu/kernels/simd.hpp"
 #include "gpu/kernels/small_gemm.hpp"
 
@@ -309,6 +310,7 @@ void sinks_backward(const Backward& g, const float* sinks, float* dsinks) {
 void attention_forward(const AttentionShape& shape, std::span<const std::int32_t> starts, const float* q, std::int64_t ldq,
                        const float* k, const float* v, std::int64_t ldkv, const float* sinks, float* out, std::int64_t ldout,
                        float* log_sum_exp) {
+  const Timed timed("attention");
   assert(shape.heads % shape.kv_heads == 0 && shape.head_dim <= attention_head_dim_max);
   if (starts.size() < 2) return;
   const Forward f{shape, starts.back(), q, k, v, ldq, ldkv, sinks, out, ldout, log_sum_exp};
@@ -326,6 +328,7 @@ void attention_backward(const AttentionShape& shape, std::span<const std::int32_
                         const float* k, const float* v, std::int64_t ldkv, const float* sinks, const float* out,
                         const float* dout, std::int64_t ldout, const float* log_sum_exp, float* dq, std::int64_t lddq, float* dk,
                         float* dv, std::int64_t lddkv, float* dsinks, float* scratch) {
+  const Timed timed("attention");
   if (starts.size() < 2) return;
   const std::int64_t rows = starts.back();
   const std::int64_t of_heads = rows * shape.heads * shape.head_dim;

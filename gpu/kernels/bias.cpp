@@ -1,6 +1,7 @@
 #include "gpu/kernels/bias.hpp"
 
 #include "gpu/kernels/dispatch.hpp"
+#include "gpu/kernels/profile.hpp"
 
 namespace luthier::kernels {
 namespace {
@@ -13,11 +14,13 @@ LUTHIER_CLONES void add_row(std::int64_t width, const float* x, float* y) {
 }  // namespace
 
 void add_bias(std::int64_t rows, std::int64_t width, const float* bias, float* y, std::int64_t ldy) {
+  const Timed timed("bias");
 #pragma omp parallel for schedule(static) if (rows > 16)
   for (std::int64_t r = 0; r < rows; ++r) add_row(width, bias, y + r * ldy);
 }
 
 void bias_backward(std::int64_t rows, std::int64_t width, const float* dy, std::int64_t lddy, float* dbias) {
+  const Timed timed("bias");
   constexpr std::int64_t columns = 64;
 #pragma omp parallel for schedule(static) if (rows > 16)
   for (std::int64_t begin = 0; begin < width; begin += columns) {

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <vector>
 
+#include "gpu/kernels/profile.hpp"
 #include "gpu/kernels/simd.hpp"
 
 namespace luthier::kernels {
@@ -56,6 +57,7 @@ double row_loss_and_gradient(std::int64_t vocabulary, const float* logits, std::
 
 double cross_entropy(std::int64_t rows, std::int64_t vocabulary, const float* logits, const std::int32_t* labels,
                      float gradient_scale, float* gradient, float* row_loss) {
+  const Timed timed("cross entropy");
   std::vector<double> losses(static_cast<std::size_t>(rows));
 #pragma omp parallel for schedule(static)
   for (std::int64_t r = 0; r < rows; ++r)

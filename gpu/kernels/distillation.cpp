@@ -3,6 +3,7 @@
 #include <cmath>
 #include <vector>
 
+#include "gpu/kernels/profile.hpp"
 #include "gpu/kernels/simd.hpp"
 
 namespace luthier::kernels {
@@ -98,6 +99,7 @@ double row_loss(std::int64_t width, const float* logits, const float* teacher, s
 
 double distillation(std::int64_t rows, std::int64_t vocabulary, const float* logits, const float* teacher, const std::int32_t* labels,
                     const DistillationLoss& loss, float gradient_scale, float* gradient) {
+  const Timed timed("distillation");
   std::vector<double> losses(static_cast<std::size_t>(rows));
 #pragma omp parallel for schedule(static)
   for (std::int64_t r = 0; r < rows; ++r)

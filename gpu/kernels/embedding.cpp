@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "gpu/kernels/profile.hpp"
 #include "gpu/kernels/simd.hpp"
 
 namespace luthier::kernels {
@@ -33,6 +34,7 @@ LUTHIER_CLONES float dot(std::int64_t width, const float* x, const float* y) {
 }  // namespace
 
 void gather_rows(std::int64_t rows, std::int64_t width, const float* table, const std::int32_t* ids, float* out) {
+  const Timed timed("embedding");
 #pragma omp parallel for schedule(static) if (rows > 16)
   for (std::int64_t r = 0; r < rows; ++r)
     std::memcpy(out + r * width, table + static_cast<std::int64_t>(ids[r]) * width,
@@ -41,6 +43,7 @@ void gather_rows(std::int64_t rows, std::int64_t width, const float* table, cons
 
 void scatter_add_rows(std::int64_t rows, std::int64_t width, const float* values, const std::int32_t* ids, float* table,
                       std::int64_t skipped) {
+  const Timed timed("embedding");
   constexpr std::int64_t columns = 64;  // threads share out columns: no two of them ever write the same element
 #pragma omp parallel for schedule(static) if (rows > 16)
   for (std::int64_t begin = 0; begin < width; begin += columns) {
@@ -53,12 +56,14 @@ void scatter_add_rows(std::int64_t rows, std::int64_t width, const float* values
 }
 
 void add_gathered_rows(std::int64_t rows, std::int64_t width, const float* table, const std::int32_t* ids, float* out) {
+  const Timed timed("gathering");
 #pragma omp parallel for schedule(static) if (rows > 16)
   for (std::int64_t r = 0; r < rows; ++r) add_row(width, table + static_cast<std::int64_t>(ids[r]) * width, out + r * width);
 }
 
 void scatter_add_distinct_rows(std::int64_t rows, std::int64_t width, const float* values, const std::int32_t* ids,
                                const float* scales, float* table) {
+  const Timed timed("gathering");
 #pragma omp parallel for schedule(static) if (rows > 16)
   for (std::int64_t r = 0; r < rows; ++r) {
     float* to = table + static_cast<std::int64_t>(ids[r]) * width;
@@ -70,11 +75,13 @@ void scatter_add_distinct_rows(std::int64_t rows, std::int64_t width, const floa
 }
 
 void scale_rows(std::int64_t rows, std::int64_t width, const float* scales, float* x) {
+  const Timed timed("scaling");
 #pragma omp parallel for schedule(static) if (rows > 16)
   for (std::int64_t r = 0; r < rows; ++r) scale_row(width, scales[r], x + r * width);
 }
 
 void dot_rows(std::int64_t rows, std::int64_t width, const float* a, const float* b, float* out) {
+  const Timed timed("router");
 #pragma omp parallel for schedule(static) if (rows > 16)
   for (std::int64_t r = 0; r < rows; ++r) out[r] = dot(width, a + r * width, b + r * width);
 }

@@ -2,11 +2,13 @@
 
 #include <dnnl.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cassert>
 #include <map>
 #include <mutex>
 
+#include "gpu/kernels/profile.hpp"
 #include "gpu/kernels/small_gemm.hpp"
 
 namespace luthier::kernels {
@@ -85,6 +87,7 @@ bool run_matmul(const Shape& shape, const float* a, const float* b, float* c) tr
 
 void gemm(Transpose a_op, Transpose b_op, std::int64_t m, std::int64_t n, std::int64_t k, float alpha, const float* a,
           std::int64_t lda, const float* b, std::int64_t ldb, float beta, float* c, std::int64_t ldc) {
+  const Timed timed(std::min({m, n, k}) <= 64 ? "thin product" : "product");
   if (m == 0 || n == 0) return;
   const bool a_turned = a_op == Transpose::yes, b_turned = b_op == Transpose::yes;
   if (!a_turned && b_turned && m <= few_rows_max)

@@ -3,6 +3,7 @@
 #include <cassert>
 #include <cmath>
 
+#include "gpu/kernels/profile.hpp"
 #include "gpu/kernels/simd.hpp"
 
 namespace luthier::kernels {
@@ -85,6 +86,7 @@ LUTHIER_CLONES void weight_row(std::int64_t width, const float* x, float mean, f
 
 void layernorm_forward(std::int64_t rows, std::int64_t width, const float* x, const float* weight, const float* bias, float epsilon,
                        float* y, float* stats) {
+  const Timed timed("norm");
 #pragma omp parallel for schedule(static) if (rows > 8)
   for (std::int64_t r = 0; r < rows; ++r) {
     const float* in = x + r * width;
@@ -99,6 +101,7 @@ void layernorm_forward(std::int64_t rows, std::int64_t width, const float* x, co
 
 void layernorm_backward(std::int64_t rows, std::int64_t width, const float* x, const float* weight, const float* stats,
                         const float* dy, float beta, float* dx) {
+  const Timed timed("norm");
   assert(beta == 0.0f || beta == 1.0f);
 #pragma omp parallel for schedule(static) if (rows > 8)
   for (std::int64_t r = 0; r < rows; ++r) {
@@ -110,6 +113,7 @@ void layernorm_backward(std::int64_t rows, std::int64_t width, const float* x, c
 
 void layernorm_backward_weight(std::int64_t rows, std::int64_t width, const float* x, const float* stats, const float* dy,
                                float* dweight, float* dbias) {
+  const Timed timed("norm");
   constexpr std::int64_t columns = 64;  // threads share out columns, so each element is summed by one of them, in order
 #pragma omp parallel for schedule(static) if (rows > 8)
   for (std::int64_t begin = 0; begin < width; begin += columns) {

@@ -1,6 +1,7 @@
 #include "gpu/kernels/random.hpp"
 
 #include "gpu/kernels/dispatch.hpp"
+#include "gpu/kernels/profile.hpp"
 
 namespace luthier::kernels {
 namespace {
@@ -47,6 +48,7 @@ void fill_uniform(std::int64_t count, std::uint64_t seed, std::uint64_t stream, 
 }
 
 void dropout(std::int64_t count, double rate, std::uint64_t seed, std::uint64_t stream, const float* x, float* y) {
+  const Timed timed("dropout");
   const auto limit = static_cast<std::uint64_t>(rate * 4294967296.0);  // dropped when the word is below it
   const float scale = rate < 1.0 ? static_cast<float>(1.0 / (1.0 - rate)) : 0.0f;
 #pragma omp parallel for schedule(static) if (count > 4096)

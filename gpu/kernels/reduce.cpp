@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include "gpu/kernels/profile.hpp"
 #include "gpu/kernels/simd.hpp"
 
 namespace luthier::kernels {
@@ -46,6 +47,7 @@ std::int64_t length_of(std::int64_t begin, std::int64_t count) {
 }  // namespace
 
 double sum_of_squares(std::int64_t count, const float* values) {
+  const Timed timed("sum of squares");
   const std::int64_t blocks = (count + block_length - 1) / block_length;
   std::vector<double> sums(static_cast<std::size_t>(blocks));
 #pragma omp parallel for schedule(static) if (blocks > 4)
@@ -58,12 +60,14 @@ double sum_of_squares(std::int64_t count, const float* values) {
 }
 
 void add(std::int64_t count, const float* x, float* y) {
+  const Timed timed("addition");
 #pragma omp parallel for schedule(static) if (count > 4 * block_length)
   for (std::int64_t begin = 0; begin < count; begin += block_length)
     add_block(length_of(begin, count), x + begin, y + begin);
 }
 
 void scale(std::int64_t count, float by, float* x) {
+  const Timed timed("scaling");
 #pragma omp parallel for schedule(static) if (count > 4 * block_length)
   for (std::int64_t begin = 0; begin < count; begin += block_length) scale_block(length_of(begin, count), by, x + begin);
 }

@@ -3,6 +3,7 @@
 #include <cassert>
 #include <cmath>
 
+#include "gpu/kernels/profile.hpp"
 #include "gpu/kernels/simd.hpp"
 
 namespace luthier::kernels {
@@ -60,6 +61,7 @@ LUTHIER_CLONES void weight_row(std::int64_t width, const float* x, float inverse
 
 void rmsnorm_forward(const RmsNorm& n, const float* x, std::int64_t ldx, const float* weight, float* y, std::int64_t ldy,
                      float* inverse_rms) {
+  const Timed timed("norm");
 #pragma omp parallel for schedule(static) if (n.rows > 8)
   for (std::int64_t r = 0; r < n.rows; ++r)
     for (std::int64_t h = 0; h < n.heads; ++h) {
@@ -72,6 +74,7 @@ void rmsnorm_forward(const RmsNorm& n, const float* x, std::int64_t ldx, const f
 
 void rmsnorm_backward(const RmsNorm& n, const float* x, std::int64_t ldx, const float* weight, const float* inverse_rms,
                       const float* dy, std::int64_t lddy, float beta, float* dx, std::int64_t lddx) {
+  const Timed timed("norm");
   assert(beta == 0.0f || beta == 1.0f);
   const auto write = beta == 0.0f ? gradient_row : add_gradient_row;
 #pragma omp parallel for schedule(static) if (n.rows > 8)
@@ -86,6 +89,7 @@ void rmsnorm_backward(const RmsNorm& n, const float* x, std::int64_t ldx, const 
 
 void rmsnorm_backward_weight(const RmsNorm& n, const float* x, std::int64_t ldx, const float* inverse_rms, const float* dy,
                              std::int64_t lddy, float* dweight) {
+  const Timed timed("norm");
   constexpr std::int64_t columns = 64;  // threads share out columns, so each element is summed by one of them, in order
 #pragma omp parallel for schedule(static) if (n.rows > 8)
   for (std::int64_t begin = 0; begin < n.width; begin += columns) {

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "gpu/kernels/dispatch.hpp"
+#include "gpu/kernels/profile.hpp"
 
 namespace luthier::kernels {
 namespace {
@@ -153,6 +154,7 @@ RopeFrequencies rope_frequencies(const Rope& rope, std::int64_t head_dim, std::i
 }
 
 void rope_table(const RopeFrequencies& frequencies, std::span<const std::int32_t> positions, float* cosine, float* sine) {
+  const Timed timed("rope");
   const std::size_t half = frequencies.inverse.size();
   for (std::size_t p = 0; p < positions.size(); ++p)
     for (std::size_t j = 0; j < half; ++j) {
@@ -164,11 +166,13 @@ void rope_table(const RopeFrequencies& frequencies, std::span<const std::int32_t
 
 void rope_forward(std::int64_t rows, std::int64_t heads, std::int64_t head_dim, std::int64_t rotary_dim, const float* cosine,
                   const float* sine, float* x, std::int64_t ldx) {
+  const Timed timed("rope");
   turn(rows, heads, head_dim, rotary_dim, cosine, sine, 1.0f, x, ldx);
 }
 
 void rope_backward(std::int64_t rows, std::int64_t heads, std::int64_t head_dim, std::int64_t rotary_dim, const float* cosine,
                    const float* sine, float* dx, std::int64_t lddx) {
+  const Timed timed("rope");
   turn(rows, heads, head_dim, rotary_dim, cosine, sine, -1.0f, dx, lddx);
 }
 

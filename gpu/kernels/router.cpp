@@ -5,6 +5,7 @@
 
 #include "gpu/kernels/cross_entropy.hpp"
 #include "gpu/kernels/dispatch.hpp"
+#include "gpu/kernels/profile.hpp"
 
 namespace luthier::kernels {
 namespace {
@@ -23,6 +24,7 @@ void choose(std::int64_t experts, std::int64_t count, const float* logits, std::
 }  // namespace
 
 void route(const Router& r, float* logits, std::int32_t* chosen, float* shares) {
+  const Timed timed("router");
 #pragma omp parallel for schedule(static) if (r.tokens > 16)
   for (std::int64_t t = 0; t < r.tokens; ++t) {
     float *row = logits + t * r.experts, *out = shares + t * r.per_token;
@@ -36,6 +38,7 @@ void route(const Router& r, float* logits, std::int32_t* chosen, float* shares) 
 
 void route_backward(const Router& r, const float* all, const std::int32_t* chosen, const float* shares, const float* dshares,
                     float* dlogits) {
+  const Timed timed("router");
 #pragma omp parallel for schedule(static) if (r.tokens > 16)
   for (std::int64_t t = 0; t < r.tokens; ++t) {
     const std::int64_t first = t * r.per_token;
@@ -52,6 +55,7 @@ void route_backward(const Router& r, const float* all, const std::int32_t* chose
 
 void sort_by_expert(const Router& r, const std::int32_t* chosen, std::int32_t* first_row, std::int32_t* row_of,
                     std::int32_t* token_of) {
+  const Timed timed("router");
   std::fill(first_row, first_row + r.experts + 1, 0);
   for (std::int64_t i = 0; i < r.rows(); ++i) ++first_row[chosen[i] + 1];
   for (std::int64_t e = 0; e < r.experts; ++e) first_row[e + 1] += first_row[e];

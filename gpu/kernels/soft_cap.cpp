@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "gpu/kernels/profile.hpp"
 #include "gpu/kernels/simd.hpp"
 
 namespace luthier::kernels {
@@ -28,12 +29,14 @@ LUTHIER_CLONES void multiply_block(std::int64_t count, const float* by, float* x
 }  // namespace
 
 void soft_cap(std::int64_t count, float cap, float* x, float* slopes) {
+  const Timed timed("soft cap");
 #pragma omp parallel for schedule(static) if (count > 4 * block)
   for (std::int64_t begin = 0; begin < count; begin += block)
     cap_block(std::min(block, count - begin), cap, x + begin, slopes ? slopes + begin : nullptr);
 }
 
 void multiply(std::int64_t count, const float* by, float* x) {
+  const Timed timed("soft cap");
 #pragma omp parallel for schedule(static) if (count > 4 * block)
   for (std::int64_t begin = 0; begin < count; begin += block) multiply_block(std::min(block, count - begin), by + begin, x + begin);
 }

@@ -1,26 +1,14 @@
 #include "gpu/train/card.hpp"
 
-#include <cstdio>
 #include <nlohmann/json.hpp>
 
 #include "events/base/file.hpp"
 #include "gpu/kernels/dispatch.hpp"
 #include "gpu/train/process_memory.hpp"
+#include "gpu/train/readable.hpp"
 
 namespace luthier::train {
 namespace {
-
-std::string number(const char* format, double value) {
-  char text[48];
-  std::snprintf(text, sizeof text, format, value);
-  return text;
-}
-
-std::string grouped(std::int64_t value) {  // 1 234 567
-  std::string text = std::to_string(value);
-  for (std::ptrdiff_t at = static_cast<std::ptrdiff_t>(text.size()) - 3; at > 0; at -= 3) text.insert(static_cast<std::size_t>(at), " ");
-  return text;
-}
 
 bool writes_adapter(const TrainingConfig& config) { return config.method == TrainingConfig::Method::lora && !config.merge; }
 
@@ -58,8 +46,8 @@ std::string summary(const CardInputs& in) {
   row("steps", grouped(r.steps) + (r.stopped_early ? " (ended early: the validation loss fell no more)" : ""));
   row("tokens in the loss", grouped(r.tokens));
   row("tokens read", grouped(r.tokens_read));
-  row("training loss", number("%.4f", r.first_loss) + " at first, " + number("%.4f", r.final_loss) + " at last");
-  if (r.validation_loss) row("validation loss", number("%.4f", *r.validation_loss));
+  row("training loss", formatted("%.4f", r.first_loss) + " at first, " + formatted("%.4f", r.final_loss) + " at last");
+  if (r.validation_loss) row("validation loss", formatted("%.4f", *r.validation_loss));
   if (r.best_step > 0) row("best step", grouped(r.best_step) + (config.keep_best ? ", whose weights these are" : ""));
   row("seed", std::to_string(config.seed));
   return text + "\n![training and validation loss, step by step](loss.svg)\n\n";
@@ -95,8 +83,8 @@ std::string measured(const CardInputs& in) {
   const auto row = [&](const std::string& name, const std::string& value) { text += "| " + name + " | " + value + " |\n"; };
   row("memory predicted", readable_bytes(memory.without_rest()) + " for the run, " + readable_bytes(memory.total()) + " at most with the program");
   row("memory used", readable_bytes(peak_memory_bytes()) + " at most, " + readable_bytes(in.memory_at_rest) + " of it before the run");
-  row("time", number("%.1f s", in.result.seconds) + (in.result.resumed_from_step > 0 ? ", since step " + grouped(in.result.resumed_from_step) : ""));
-  row("throughput", number("%.0f", in.result.tokens_per_second) + " tokens/s");
+  row("time", formatted("%.1f s", in.result.seconds) + (in.result.resumed_from_step > 0 ? ", since step " + grouped(in.result.resumed_from_step) : ""));
+  row("throughput", formatted("%.0f", in.result.tokens_per_second) + " tokens/s");
   row("threads", std::to_string(kernels::thread_count()));
   row("instruction set", kernels::instruction_set());
   return text;

@@ -27,6 +27,8 @@ struct TrainOptions {
   std::string base_model;            // --base-model: the name for adapter_config.json instead of the path
   bool progress_json = false;        // --progress json: one JSON object a line on `out`, for programs
   std::size_t memory_limit_mib = 0;  // --memory-mib; 0: what is free
+  bool profile = false;              // --profile: a table of the operations' times after the run
+  std::filesystem::path trace;       // --trace FILE.json: their events, for chrome://tracing or Perfetto
   int threads = 0;                   // --threads; 0: OpenMP's choice
 };
 // SIGTERM and SIGINT end the run after the step that is being done, with a checkpoint; SIGUSR1 only writes one.

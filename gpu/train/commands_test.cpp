@@ -79,6 +79,22 @@ TEST_CASE("engine logits in bfloat16 stays close to f32 without being it") {
   }
 }
 
+TEST_CASE("engine logits of a model without a head are its hidden states, and such a model has no loss") {
+  TemporaryDirectory directory;
+  for (const std::string name : {"bert", "xlm-roberta", "llama-bidirectional"}) {
+    const auto family = std::filesystem::path("tests/golden/families") / name;
+    const auto sequences = read_json(family / "cases.json")["sequences"];
+    LogitsOptions options{.model = family, .adapter = {}, .tokens = sequences.dump(), .out = directory / "hidden.safetensors"};
+    CHECK(run(logits, options).code == 0);
+    check_close(read_tensors(options.out), read_tensors(family / "expected.safetensors"), 1e-5);
+    const LossOptions no_loss{.model = family, .adapter = {}, .data = goldens / "rows.jsonl", .gradients = {}};
+    check_refused(run(loss, no_loss), "has no output head");
+  }
+  const nlohmann::json too_long{std::vector<int>(49, 5)};
+  check_refused(run(logits, LogitsOptions{.model = "tests/golden/families/bert", .adapter = {}, .tokens = too_long.dump(), .out = directory / "x"}),
+                "at most 48");
+}
+
 TEST_CASE("engine logits refuses what it cannot read, by name") {
   TemporaryDirectory directory;
   const LogitsOptions good{.model = goldens / "tied", .adapter = {}, .tokens = "[[1]]", .out = directory / "x"};
@@ -251,4 +267,36 @@ TEST_CASE("train in a child process", "[.child]") {
   std::ostream out(&buffer);
   std::ostringstream err;
   _exit(train::train(options, out, err));
+}
+
+TEST_CASE("a profile accounts for nearly all of a step by operation, and its trace is one that Chrome reads") {
+  TemporaryDirectory directory;
+  auto options = train_options(directory, 12);
+  options.profile = true;
+  options.trace = directory / "trace.json";
+  const auto ran = run(train::train, options);
+  INFO(ran.out << ran.err);
+  CHECK(ran.code == 0);
+  const auto at = ran.out.find("profile of 11 steps: ");
+  REQUIRE(at != std::string::npos);
+  const auto share = ran.out.find(" ms a step, ", at);
+  REQUIRE(share != std::string::npos);
+  CHECK(std::stod(ran.out.substr(share + 12)) >= 95);
+  for (const char* row : {"forward: attention", "forward: norm", "backward: attention"}) CHECK(ran.out.find(row) != std::string::npos);
+  const auto trace = read_json(options.trace);
+  REQUIRE(trace["traceEvents"].size() > 100);
+  std::map<std::string, double> seconds;
+  for (const auto& event : trace["traceEvents"]) {
+    CHECK(event["ph"] == "X");
+    seconds[event["name"]] += event["dur"].get<double>();
+  }
+  for (const char* phase : {"rows", "forward", "head", "backward", "update"}) CHECK(seconds.at(phase) > 0);
+  CHECK(seconds.at("step") > seconds.at("forward") + seconds.at("head") + seconds.at("backward"));
+
+  auto plain = options;
+  plain.profile = false;
+  plain.trace.clear();
+  plain.out = directory / "plain";
+  CHECK(run(train::train, plain).out.find("profile") == std::string::npos);
+  CHECK(read_bytes(plain.out / "adapter_model.safetensors") == read_bytes(options.out / "adapter_model.safetensors"));
 }

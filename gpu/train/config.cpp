@@ -250,6 +250,7 @@ Result<TrainingConfig> read_config(const json& object) {
   reader.boolean("packing", config.packing);
   reader.boolean("shuffle", config.shuffle);
   reader.boolean("bucketing", config.bucketing);
+  reader.boolean("recompute_activations", config.recompute_activations);
   reader.integer("seed", 0, std::numeric_limits<std::int64_t>::max(), config.seed);
   reader.boolean("append_end_token", config.append_end_token);
   read_template(reader, config.prompt_template);
@@ -289,6 +290,7 @@ ordered_json lora_json(const TrainingConfig& config) {
 void add_younger_members(const TrainingConfig& c, ordered_json& out) {
   if (c.optimizer_states == TrainingConfig::States::bf16) out["optimizer_states"] = "bf16";
   if (c.bucketing) out["bucketing"] = true;
+  if (c.recompute_activations) out["recompute_activations"] = true;
   if (!c.prompt_template.empty()) out["prompt_template"] = c.prompt_template;
   if (c.validation_every > 0) out["validation_every"] = c.validation_every;
   if (c.early_stopping) out["early_stopping"] = {{"patience", c.early_stopping->patience}, {"min_delta", c.early_stopping->min_delta}};

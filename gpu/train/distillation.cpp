@@ -1,7 +1,7 @@
 #include "gpu/train/distillation.hpp"
 
 #include "gpu/kernels/distillation.hpp"
-#include "gpu/model/backward.hpp"
+#include "gpu/kernels/profile.hpp"
 #include "gpu/model/head.hpp"
 
 namespace luthier::train {
@@ -21,18 +21,16 @@ class Distilled : public Objective {
 
   double loss_and_gradient(const Student& student, const RowsOf& rows, float scale, const model::PassDropout& dropout) override {
     const model::Batch batch = rows.batch();
-    model::forward(teacher_.network, batch, {}, teacher_.workspace);
-    model::forward(student.network, batch, dropout, student.workspace);
-    const double loss = model::loss_and_gradient_by(
-        student.network, batch, dropout, student.workspace,
-        [&](std::int64_t first, std::int64_t count, float* logits) { return compare(batch, first, count, logits, scale, logits); });
-    model::backward(student.network, batch, dropout, student.workspace);
+    ask_teacher(batch);
+    timed_forward(student.network, batch, dropout, student.workspace);
+    const double loss = head(student, batch, scale, dropout);
+    timed_backward(student.network, batch, dropout, student.workspace);
     return loss;
   }
 
   double loss(const Student& student, const RowsOf& rows) override {
     const model::Batch batch = rows.batch();
-    model::forward(teacher_.network, batch, {}, teacher_.workspace);
+    ask_teacher(batch);
     model::forward(student.network, batch, {}, student.workspace);
     double total = 0;
     model::logits(student.network, batch, student.workspace, [&](std::int64_t first, std::int64_t count, const float* logits) {
@@ -42,6 +40,18 @@ class Distilled : public Objective {
   }
 
  private:
+  void ask_teacher(const model::Batch& batch) {
+    const kernels::Timed timed("teacher");
+    model::forward(teacher_.network, batch, {}, teacher_.workspace);
+  }
+
+  double head(const Student& student, const model::Batch& batch, float scale, const model::PassDropout& dropout) {
+    const kernels::Timed timed("head");
+    return model::loss_and_gradient_by(
+        student.network, batch, dropout, student.workspace,
+        [&](std::int64_t first, std::int64_t count, float* logits) { return compare(batch, first, count, logits, scale, logits); });
+  }
+
   double compare(const model::Batch& batch, std::int64_t first, std::int64_t rows, const float* logits, float scale, float* gradient) {
     const float* taught = model::chunk_logits(teacher_.network, batch, first, rows, {}, teacher_.workspace);
     return kernels::distillation(rows, teacher_.network.decoder.vocab_size, logits, taught, batch.targets.data() + first,

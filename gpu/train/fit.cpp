@@ -1,7 +1,6 @@
 #include "gpu/train/fit.hpp"
 
 #include <algorithm>
-#include <cstdio>
 #include <functional>
 #include <string>
 
@@ -9,6 +8,7 @@
 #include "gpu/train/data_order.hpp"
 #include "gpu/train/distillation.hpp"
 #include "gpu/train/optimizer.hpp"
+#include "gpu/train/readable.hpp"
 
 namespace luthier::train {
 namespace {
@@ -71,18 +71,11 @@ std::string advice(const FitQuestion& q, const RunMemory& memory) {
     return "batch_size " + std::to_string(settings->batch_size) +
            (settings->max_seq_length < q.config.max_seq_length ? " with max_seq_length " + std::to_string(settings->max_seq_length) : "") + " would fit";
   return "no batch would fit, because the model and its training state alone take " +
-         readable_bytes(memory.weights + memory.adapter + memory.gradients + memory.optimiser + memory.teacher + memory.rest) + "; a smaller model" +
+         readable_bytes(memory.weights + memory.adapter + memory.gradients + memory.optimiser + memory.teacher + memory.libraries + memory.rest) + "; a smaller model" +
          (is_full(q) ? ", or method \"lora\"," : "") + " would";
 }
 
 }  // namespace
-
-std::string readable_bytes(std::size_t bytes) {
-  char text[32];
-  const double mebibytes = static_cast<double>(bytes) / (1024.0 * 1024.0);
-  std::snprintf(text, sizeof text, mebibytes < 1024 ? "%.1f MiB" : "%.2f GiB", mebibytes < 1024 ? mebibytes : mebibytes / 1024);
-  return text;
-}
 
 model::PassSize pass_size(const FitQuestion& q) {
   const std::int64_t length_max = q.parts * q.config.max_seq_length;  // which may be less than the rows were cut to
@@ -94,7 +87,8 @@ model::PassSize pass_size(const FitQuestion& q) {
   return {.tokens = tokens,
           .head_chunk = chunk,
           .backward = true,
-          .dropout = !is_full(q) && q.config.lora.dropout > 0};
+          .dropout = !is_full(q) && q.config.lora.dropout > 0,
+          .recompute = q.config.recompute_activations};
 }
 
 Result<RunMemory> memory_of_run(const FitQuestion& q) {
@@ -108,7 +102,7 @@ Result<RunMemory> memory_of_run(const FitQuestion& q) {
   memory.adapter = values->training;
   memory.gradients = plan->training - values->training;
   memory.optimiser = Optimizer::bytes(trained_values(q), q.config);
-  memory.rest = plan->rest;
+  memory.rest = plan->rest - std::min(plan->rest, memory.libraries);
   if (auto split = split_workspace(q, pass, plan->workspace, memory); !split) return split.error();
   if (q.teacher) {
     const auto teacher = model::memory_plan(*q.teacher, {.keep = model::Keep::values, .pass = teacher_pass(pass)});

@@ -2,6 +2,7 @@
 
 #include <cassert>
 
+#include "gpu/kernels/profile.hpp"
 #include "gpu/model/backward.hpp"
 #include "gpu/model/head.hpp"
 
@@ -14,9 +15,9 @@ class Supervised : public Objective {
 
   double loss_and_gradient(const Student& student, const RowsOf& rows, float scale, const model::PassDropout& dropout) override {
     const model::Batch batch = rows.batch();
-    model::forward(student.network, batch, dropout, student.workspace);
-    const double loss = model::loss_and_gradient(student.network, batch, scale, dropout, student.workspace);
-    model::backward(student.network, batch, dropout, student.workspace);
+    timed_forward(student.network, batch, dropout, student.workspace);
+    const double loss = head(student, batch, scale, dropout);
+    timed_backward(student.network, batch, dropout, student.workspace);
     return loss;
   }
 
@@ -25,9 +26,25 @@ class Supervised : public Objective {
     model::forward(student.network, batch, {}, student.workspace);
     return model::loss(student.network, batch, student.workspace);
   }
+
+ private:
+  static double head(const Student& student, const model::Batch& batch, float scale, const model::PassDropout& dropout) {
+    const kernels::Timed timed("head");
+    return model::loss_and_gradient(student.network, batch, scale, dropout, student.workspace);
+  }
 };
 
 }  // namespace
+
+void timed_forward(const model::Network& network, const model::Batch& batch, const model::PassDropout& dropout, model::Workspace& workspace) {
+  const kernels::Timed timed("forward");
+  model::forward(network, batch, dropout, workspace);
+}
+
+void timed_backward(const model::Network& network, const model::Batch& batch, const model::PassDropout& dropout, model::Workspace& workspace) {
+  const kernels::Timed timed("backward");
+  model::backward(network, batch, dropout, workspace);
+}
 
 std::int64_t supervised_tokens(const Examples& examples, std::span<const std::size_t> rows) {
   std::int64_t tokens = 0;

@@ -25,6 +25,9 @@ class Objective {
  public:
   virtual ~Objective() = default;
 
+  // Before the first step, and before a checkpoint's weights take the place of the first ones.
+  virtual Result<void> begin(model::Workspace&) { return {}; }
+
   // Of how many things the loss is a mean: supervised tokens, or preference pairs.
   virtual std::int64_t weight(const Examples& examples, std::span<const std::size_t> rows) const = 0;
 
@@ -34,6 +37,10 @@ class Objective {
   // The sum of the rows' losses alone.
   virtual double loss(const Student& student, const RowsOf& rows) = 0;
 };
+
+// model::forward() and backward(), as phases of a profile.
+void timed_forward(const model::Network& network, const model::Batch& batch, const model::PassDropout& dropout, model::Workspace& workspace);
+void timed_backward(const model::Network& network, const model::Batch& batch, const model::PassDropout& dropout, model::Workspace& workspace);
 
 // The next token's cross entropy, where the rows' labels say so.
 std::unique_ptr<Objective> make_supervised();

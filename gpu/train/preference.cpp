@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "gpu/kernels/cross_entropy.hpp"
-#include "gpu/model/backward.hpp"
+#include "gpu/kernels/profile.hpp"
 #include "gpu/model/head.hpp"
 
 namespace luthier::train {
@@ -57,16 +57,18 @@ void PreferenceObjective::ask(const RowsOf& rows, const model::Batch& batch, mod
   bool all = true;
   for (const std::size_t row : rows.rows) all = all && pairs[row];
   if (all) return;
+  const kernels::Timed timed("reference");
   const auto answers = pairs_of(reference_, batch, {}, workspace);
   for (std::size_t i = 0; i < answers.size(); ++i) pairs[rows.rows[i]] = answers[i];
 }
 
-Result<void> PreferenceObjective::ask_all(Examples& examples, model::Workspace& workspace) {
-  for (std::size_t row = 0; row < examples.size(); ++row) {
-    const auto alone = read_rows_of(examples, {&row, 1});
-    if (!alone) return alone.error();
-    ask(*alone, alone->batch(), workspace);
-  }
+Result<void> PreferenceObjective::begin(model::Workspace& workspace) {
+  for (Examples* examples : ask_first_)
+    for (std::size_t row = 0; row < examples->size(); ++row) {
+      const auto alone = read_rows_of(*examples, {&row, 1});
+      if (!alone) return alone.error();
+      ask(*alone, alone->batch(), workspace);
+    }
   return {};
 }
 
@@ -78,6 +80,25 @@ std::vector<double> PreferenceObjective::margins(const RowsOf& rows, const std::
     margins.push_back(dpo_.beta * ((pairs[i].chosen - was.chosen) - (pairs[i].rejected - was.rejected)));
   }
   return margins;
+}
+
+// The gradient of the sum of each sequence's cross entropy times its weight.
+void PreferenceObjective::head_backward(const Student& student, const model::Batch& batch, const std::vector<float>& weights,
+                                        const model::PassDropout& dropout) {
+  const kernels::Timed timed("head");
+  const auto sequences = sequences_of(batch);
+  const std::int64_t vocabulary = student.network.decoder.vocab_size;
+  model::loss_and_gradient_by(student.network, batch, dropout, student.workspace, [&](std::int64_t first, std::int64_t count, float* logits) {
+    for (std::int64_t begin = 0; begin < count;) {  // runs of rows of one sequence have one weight
+      const std::size_t sequence = sequences[static_cast<std::size_t>(first + begin)];
+      std::int64_t end = begin + 1;
+      while (end < count && sequences[static_cast<std::size_t>(first + end)] == sequence) ++end;
+      float* run = logits + begin * vocabulary;
+      kernels::cross_entropy(end - begin, vocabulary, run, batch.targets.data() + first + begin, weights[sequence], run, nullptr);
+      begin = end;
+    }
+    return 0.0;
+  });
 }
 
 double PreferenceObjective::loss(const Student& student, const RowsOf& rows) {
@@ -93,7 +114,10 @@ double PreferenceObjective::loss(const Student& student, const RowsOf& rows) {
 double PreferenceObjective::loss_and_gradient(const Student& student, const RowsOf& rows, float scale, const model::PassDropout& dropout) {
   const model::Batch batch = rows.batch();
   ask(rows, batch, student.workspace);
-  const auto pair_margins = margins(rows, pairs_of(student.network, batch, dropout, student.workspace));
+  const auto pair_margins = [&] {
+    const kernels::Timed timed("forward");
+    return margins(rows, pairs_of(student.network, batch, dropout, student.workspace));
+  }();
   double total = 0;
   std::vector<float> weights;  // of each sequence's cross entropy
   for (const double margin : pair_margins) {
@@ -102,20 +126,8 @@ double PreferenceObjective::loss_and_gradient(const Student& student, const Rows
     weights.push_back(weight);
     weights.push_back(-weight);
   }
-  const auto sequences = sequences_of(batch);
-  const std::int64_t vocabulary = student.network.decoder.vocab_size;
-  model::loss_and_gradient_by(student.network, batch, dropout, student.workspace, [&](std::int64_t first, std::int64_t count, float* logits) {
-    for (std::int64_t begin = 0; begin < count;) {  // runs of rows of one sequence have one weight
-      const std::size_t sequence = sequences[static_cast<std::size_t>(first + begin)];
-      std::int64_t end = begin + 1;
-      while (end < count && sequences[static_cast<std::size_t>(first + end)] == sequence) ++end;
-      float* run = logits + begin * vocabulary;
-      kernels::cross_entropy(end - begin, vocabulary, run, batch.targets.data() + first + begin, weights[sequence], run, nullptr);
-      begin = end;
-    }
-    return 0.0;
-  });
-  model::backward(student.network, batch, dropout, student.workspace);
+  head_backward(student, batch, weights, dropout);
+  timed_backward(student.network, batch, dropout, student.workspace);
   return total;
 }
 

@@ -11,14 +11,14 @@
 namespace luthier::train {
 
 // The reference is asked for a row's log-probabilities once and never kept beside the student: with an adapter it is the base without
-// it, at any time; of full weights it is the student before its first step, so ask_all() must have seen every row by then.
+// it, at any time; of full weights it is the student before its first step, so it is asked for all rows then.
 class PreferenceObjective : public Objective {
  public:
-  PreferenceObjective(Dpo dpo, const model::Network& reference) : dpo_(dpo), reference_(reference) {}
+  // `ask_first`: rows to ask the reference about before the first step.
+  PreferenceObjective(Dpo dpo, const model::Network& reference, std::vector<Examples*> ask_first)
+      : dpo_(dpo), reference_(reference), ask_first_(std::move(ask_first)) {}
 
-  // The reference's answers for all rows of a file.
-  Result<void> ask_all(Examples& examples, model::Workspace& workspace);
-
+  Result<void> begin(model::Workspace& workspace) override;
   std::int64_t weight(const Examples&, std::span<const std::size_t> rows) const override { return static_cast<std::int64_t>(rows.size()); }
   double loss_and_gradient(const Student& student, const RowsOf& rows, float scale, const model::PassDropout& dropout) override;
   double loss(const Student& student, const RowsOf& rows) override;
@@ -33,6 +33,7 @@ class PreferenceObjective : public Objective {
   };
   static std::vector<Pair> pairs_of(const model::Network& network, const model::Batch& batch, const model::PassDropout& dropout,
                                     model::Workspace& workspace);
+  static void head_backward(const Student& student, const model::Batch& batch, const std::vector<float>& weights, const model::PassDropout& dropout);
   std::vector<std::optional<Pair>>& known(const Examples& examples);
   void ask(const RowsOf& rows, const model::Batch& batch, model::Workspace& workspace);
   // How far the student prefers the chosen answer of each pair beyond the reference, times beta.
@@ -40,6 +41,7 @@ class PreferenceObjective : public Objective {
 
   Dpo dpo_;
   const model::Network& reference_;
+  std::vector<Examples*> ask_first_;
   std::vector<Known> known_;  // one for each file: of training and of validation rows
 };
 

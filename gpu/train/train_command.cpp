@@ -44,6 +44,7 @@ ordered_json result_json(const TrainResult& r) {
   if (r.validation_loss) line["validation_loss"] = *r.validation_loss;
   if (r.best_step > 0) line["best_step"] = r.best_step;
   if (r.stopped_early) line["stopped_early"] = true;
+  if (!r.profile.empty()) line["profile"] = r.profile;
   return line;
 }
 
@@ -84,7 +85,9 @@ TrainRequest request_of(const TrainOptions& options, TrainingConfig config) {
           .validation_every = options.validation_every,
           .checkpoint_directory = options.checkpoint_directory,
           .checkpoint_every = options.checkpoint_every,
-          .memory_limit_bytes = options.memory_limit_mib << 20};
+          .memory_limit_bytes = options.memory_limit_mib << 20,
+          .profile = options.profile,
+          .trace = options.trace};
 }
 
 // A first look at many rows takes its time: a line now and then for people, and a signal ends it.
@@ -138,6 +141,7 @@ int train(const TrainOptions& options, std::ostream& out, std::ostream& err) {
   if (!result && result.error().code == ErrorCode::cancelled) result = TrainResult{.stopped = true};
   if (!result) return refuse(err, result.error());
   out << (options.progress_json ? result_json(*result).dump() : result_text(*result, options.out)) << std::endl;
+  if (!options.progress_json) out << result->profile << std::flush;
   return result->stopped ? exit_stopped : exit_done;
 }
 

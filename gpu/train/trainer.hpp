@@ -31,6 +31,8 @@ struct TrainRequest {
   std::filesystem::path checkpoint_directory;  // empty: no checkpoints
   std::int64_t checkpoint_every = 0;       // steps; 0: only when the run is asked to stop
   std::size_t memory_limit_bytes = 0;      // 0: what the machine has free
+  bool profile = false;                    // time the operations of each step but the first one
+  std::filesystem::path trace = {};        // a file for the profile's events; empty: none
   std::function<bool()> is_cancelled = nullptr;  // while rows are read; true ends that with `cancelled`
   std::function<void(const text::ReadingProgress&)> reading = nullptr;  // meanwhile, some times a second
 };
@@ -71,6 +73,7 @@ struct TrainResult {
   bool stopped_early = false;  // as early_stopping says; there is an output
   double seconds = 0;  // this process
   double tokens_per_second = 0;  // of its steps
+  std::string profile = {};      // a table, where one was asked for
 };
 
 Result<TrainResult> train(const TrainRequest& request, const TrainHooks& hooks);

@@ -1,0 +1,80 @@
+#include "gpu/train/engine.hpp"
+
+#include "gpu/train/distillation.hpp"
+#include "gpu/train/inputs.hpp"
+#include "gpu/train/preference.hpp"
+#include "gpu/train/process_memory.hpp"
+
+namespace luthier::train {
+namespace {
+
+Result<void> choose_objective(const TrainRequest& request, Engine& engine) {
+  const TrainingConfig& config = request.config;
+  if (config.distillation) {
+    auto distilled = make_distillation(*config.distillation, request.teacher, engine.prepared.pass, request.memory_limit_bytes);
+    if (!distilled) return distilled.error();
+    engine.objective = std::move(*distilled);
+    return {};
+  }
+  if (!config.dpo) {
+    engine.objective = make_supervised();
+    return {};
+  }
+  auto reference = model::bind(engine.base.decoder, {.weights = &engine.base.weights});
+  if (!reference) return reference.error();
+  engine.reference = std::move(*reference);
+  // Of full weights the reference is what they are before the first step.
+  std::vector<Examples*> ask_first;
+  if (config.method == TrainingConfig::Method::full) ask_first = {&engine.prepared.data, &engine.prepared.validation};
+  engine.objective = std::make_unique<PreferenceObjective>(*config.dpo, engine.reference, std::move(ask_first));
+  return {};
+}
+
+Result<void> read_files(const TrainRequest& request, Engine& engine) {
+  if (request.config.early_stopping && validation_every(request) == 0)
+    return invalid("early_stopping needs validation_every, the steps between two validations", "early_stopping");
+  auto prepared = prepare(request);
+  if (!prepared) return prepared.error();
+  engine.prepared = std::move(*prepared);
+  if (!request.checkpoint_directory.empty()) {
+    auto inputs = inputs_of(request, engine.prepared.data, engine.prepared.validation);
+    if (!inputs) return inputs.error();
+    engine.inputs = std::move(*inputs);
+  }
+  engine.memory_at_rest = resident_memory_bytes();
+  auto base = checkpoint::load_model(request.model, request.memory_limit_bytes);
+  if (!base) return base.error();
+  engine.base = std::move(*base);
+  return {};
+}
+
+}  // namespace
+
+std::int64_t validation_every(const TrainRequest& request) {
+  return request.validation_every > 0 ? request.validation_every : request.config.validation_every;
+}
+
+Result<std::unique_ptr<Engine>> make_engine(const TrainRequest& request) {
+  auto engine = std::make_unique<Engine>();
+  if (auto read = read_files(request, *engine); !read) return read.error();
+  checkpoint::Model& base = engine->base;
+  using model::Keep, model::Trainable;
+  auto trainable = request.config.method == TrainingConfig::Method::full
+                       ? Trainable::full(base.decoder, base.weights, Keep::gradients)
+                       : Trainable::lora(base.decoder, engine->prepared.adapter, Keep::gradients);
+  if (!trainable) return trainable.error();
+  engine->trainable = std::move(*trainable);
+  auto optimizer = Optimizer::make(engine->trainable.parameters(), request.config);
+  if (!optimizer) return optimizer.error();
+  engine->optimizer = std::move(*optimizer);
+  auto network = engine->trainable.bind(base.decoder, base.weights);
+  if (!network) return network.error();
+  engine->network = std::move(*network);
+  auto workspace = model::make_workspace(base.decoder, engine->trainable.lora_layout(), engine->prepared.pass);
+  if (!workspace) return workspace.error();
+  engine->workspace = std::move(*workspace);
+  if (auto chosen = choose_objective(request, *engine); !chosen) return chosen.error();
+  return engine;
+}
+
+}  // namespace luthier::train
