@@ -68,7 +68,7 @@ PREFERENCES = [
     {"context": "Hi there!\n", "response1": "one", "response2": "two", "overall_preference": 0},
 ]
 PLAIN_PREFERENCES = [PREFERENCES[0], PREFERENCES[1], {"prompt": "", "chosen": "é", "rejected": "\n"}, {"prompt": "a ", "chosen": " b", "rejected": " 😀"}]
-EMBEDDINGS = [{"query": "größe?", "pos_doc": "It is 3.", "neg_doc": ["No.", "😀 never"]}, {"query": "x", "pos_doc": "y", "neg_doc": [], "id": 1}, {"query": "a b", "pos_doc": "c\nd", "neg_doc": [""]}]
+EMBEDDINGS = [{"query": "größe?", "pos_doc": "It is 3.", "neg_doc": ["No.", "😀 never"]}, {"query": "x", "pos_doc": "y", "neg_doc": [], "id": 1}, {"query": "a b", "pos_doc": "c\nd", "neg_doc": ["\u00a0x"]}]
 PAIRS = [{"frage": "What is the capital?", "antwort": "Paris.", "prompt": 5}, {"frage": "", "antwort": "é"}]
 
 
