@@ -45,17 +45,18 @@ std::vector<float> dynamic(const Rope& rope, std::int64_t head_dim, std::int64_t
 std::vector<float> llama3(const Rope& rope, std::int64_t head_dim) {
   auto inverse = inverse_of(powers(rope.theta, head_dim));
   const double trained = static_cast<double>(rope.original_max_position_embeddings);
+  const auto longest = static_cast<float>(trained / rope.low_freq_factor), shortest = static_cast<float>(trained / rope.high_freq_factor);
+  const auto factor = static_cast<float>(rope.factor), low = static_cast<float>(rope.low_freq_factor);
+  const auto span = static_cast<float>(rope.high_freq_factor - rope.low_freq_factor);
   for (float& value : inverse) {
-    const double wave = 2.0 * M_PI / static_cast<double>(value);
-    if (wave < trained / rope.high_freq_factor) continue;
-    const double slowed = static_cast<double>(value) / rope.factor;
-    if (wave > trained / rope.low_freq_factor) {
-      value = static_cast<float>(slowed);
+    const float wave = static_cast<float>(2.0 * M_PI) / value;
+    if (wave < shortest) continue;
+    if (wave > longest) {
+      value = value / factor;
       continue;
     }
-    const double smooth =
-        (trained / wave - rope.low_freq_factor) / (rope.high_freq_factor - rope.low_freq_factor);
-    value = static_cast<float>((1.0 - smooth) * slowed + smooth * static_cast<double>(value));
+    const float smooth = (static_cast<float>(trained) / wave - low) / span;
+    value = (1.0f - smooth) * value / factor + smooth * value;
   }
   return inverse;
 }

@@ -44,7 +44,10 @@ TEST_CASE("the frequencies of every scaling are those of transformers, for short
     INFO(one["rope"].dump() << " length " << one["length"]);
     const auto expected = one["inverse_frequencies"].get<std::vector<float>>();
     REQUIRE(frequencies.inverse.size() == expected.size());
-    for (std::size_t j = 0; j < expected.size(); ++j) CHECK(frequencies.inverse[j] == Approx(expected[j]).epsilon(3e-7).scale(0));
+    // To the last bit, or it would be seen in the angles of late positions; dynamic's base is a power in float, of the reference's own making.
+    const double limit = one["rope"]["rope_type"] == "dynamic" ? 3e-7 : 0;
+    for (std::size_t j = 0; j < expected.size(); ++j)
+      CHECK(std::abs(double(frequencies.inverse[j]) - double(expected[j])) <= limit * double(expected[j]));
     CHECK(frequencies.attention_scale == Approx(one["attention_scale"].get<float>()).epsilon(1e-6));
   }
 }
