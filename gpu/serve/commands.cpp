@@ -95,13 +95,17 @@ Result<std::vector<std::int32_t>> prompt_ids(const GenerateOptions& options, con
 }
 
 Result<Piece> generate_one(const GenerateOptions& options) {
-  EngineOptions engine_options{.threads = options.threads, .requests_running_max = 1, .requests_waiting_max = 1, .adapters_max = 1,
+  auto tokenizer = text::Tokenizer::load(options.model);
+  if (!tokenizer) return tokenizer.error();
+  auto ids = prompt_ids(options, *tokenizer);
+  if (!ids) return ids.error();
+  // No more key-value cache than this one answer needs: clearing it would take longer than the first token.
+  const auto context = static_cast<std::int64_t>(ids->size()) + std::min<std::int64_t>(options.tokens_max, INT32_MAX);
+  EngineOptions engine_options{.threads = options.threads, .context_max = context, .requests_running_max = 1, .requests_waiting_max = 1, .adapters_max = 1,
                                .weights = options.weights};
-  auto engine = Engine::start(options.model, engine_options);
+  auto engine = Engine::start(options.model, std::move(*tokenizer), engine_options);
   if (!engine) return engine.error();
   GenerationRequest request;
-  auto ids = prompt_ids(options, (*engine)->tokenizer());
-  if (!ids) return ids.error();
   request.prompt = std::move(*ids);
   if (!options.adapter.empty()) {
     if (auto loaded = (*engine)->adapters().load("adapter", options.adapter, "given"); !loaded) return loaded.error();

@@ -44,7 +44,7 @@ namespace {
 Result<KvCache> allocate_cache(const Network& network, const EngineOptions& options) {
   const auto shape = network.kv_shape();
   const auto block_bytes = std::max(static_cast<std::size_t>(shape.block_floats()) * sizeof(float), std::size_t{1});
-  const std::int64_t enough = options.requests_running_max * blocks_for(network.context_max() + 1);
+  const std::int64_t enough = std::max<std::int64_t>(options.requests_running_max * blocks_for(network.context_max() + 1), 2);
   const auto blocks = std::min(static_cast<std::int64_t>(options.kv_memory_bytes / block_bytes), enough);
   if (blocks < 2)
     return Error{ErrorCode::invalid, "a key-value cache of " + std::to_string(options.kv_memory_bytes) + " bytes holds less than " +
@@ -58,12 +58,16 @@ Result<KvCache> allocate_cache(const Network& network, const EngineOptions& opti
 Engine::Engine() : parts_(std::make_unique<Parts>()) {}
 
 Result<std::unique_ptr<Engine>> Engine::start(const std::filesystem::path& model, const EngineOptions& options) {
+  auto tokenizer = text::Tokenizer::load(model);
+  if (!tokenizer) return tokenizer.error();
+  return start(model, std::move(*tokenizer), options);
+}
+
+Result<std::unique_ptr<Engine>> Engine::start(const std::filesystem::path& model, text::Tokenizer tokenizer, const EngineOptions& options) {
   std::unique_ptr<Engine> engine(new Engine);
   auto& parts = *engine->parts_;
   parts.options = options;
-  auto tokenizer = text::Tokenizer::load(model);
-  if (!tokenizer) return tokenizer.error();
-  parts.tokenizer = std::move(*tokenizer);
+  parts.tokenizer = std::move(tokenizer);
   parts.team = std::make_unique<Team>(options.threads > 0 ? options.threads : usable_processors());
   auto network = Network::load(model, *parts.team, options.step_tokens_max + options.requests_running_max,
                                options.requests_running_max, options.context_max, options.weights);

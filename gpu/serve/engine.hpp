@@ -42,6 +42,7 @@ struct EngineLoad {
 class Engine {
  public:
   static Result<std::unique_ptr<Engine>> start(const std::filesystem::path& model, const EngineOptions& options);
+  static Result<std::unique_ptr<Engine>> start(const std::filesystem::path& model, text::Tokenizer tokenizer, const EngineOptions& options);
   ~Engine();  // cancels what still runs
 
   const checkpoint::Decoder& decoder() const;

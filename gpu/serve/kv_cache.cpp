@@ -28,7 +28,9 @@ Result<KvCache> KvCache::allocate(const KvShape& shape, std::int64_t blocks) {
   auto memory = Memory::allocate(static_cast<std::size_t>(shape.block_floats() * blocks), "the key-value cache");
   if (!memory) return memory.error();
   // Touched now: a cache that does not fit must fail at the start, not in the middle of somebody's answer.
-  std::ranges::fill(memory->values(), 0.0F);
+  constexpr std::size_t page_floats = 4096 / sizeof(float);
+  const auto values = memory->values();  // the system hands out zeros
+  for (std::size_t i = 0; i < values.size(); i += page_floats) *const_cast<volatile float*>(&values[i]) = 0.0F;
   KvCache cache;
   cache.memory_ = std::move(*memory);
   cache.shape_ = shape;

@@ -122,8 +122,7 @@ LoraInputs pack_group(const Group& group, float*& at) {
   for (const auto& entry : group) {
     for (const auto& split : entry.splits) out.parts.push_back({split.slot, column, entry.rank, entry.scale, {}});
     column += entry.rank;
-    for (std::int64_t r = 0; r < entry.rank; ++r)
-      for (std::int64_t i = 0; i < inputs; ++i) a.push_back(entry.a.data[r * entry.a.output_stride + i * entry.a.input_stride]);
+    a.insert(a.end(), entry.a.data, entry.a.data + entry.rank * inputs);
   }
   out.a = pack(MatrixView::rows(a.data(), column, inputs), a_width, at);
   auto part = out.parts.begin();

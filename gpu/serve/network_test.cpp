@@ -1,7 +1,9 @@
 // The network alone, with token ids: what transformers computes, and that nothing in a batch depends on the rest of it.
 #include "gpu/serve/network.hpp"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
+#include <cmath>
 #include <cstring>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -21,10 +23,10 @@ struct Loaded {
   KvCache cache;
 };
 
-Loaded load(const std::filesystem::path& path, int threads = 2, std::int64_t rows_max = 64) {
+Loaded load(const std::filesystem::path& path, int threads = 2, std::int64_t rows_max = 64, WeightsKept kept = WeightsKept::as_stored) {
   Loaded out;
   out.team = std::make_unique<Team>(threads);
-  auto network = Network::load(path, *out.team, rows_max, 8, 0);
+  auto network = Network::load(path, *out.team, rows_max, 8, 0, kept);
   if (!network) FAIL(network.error().message);
   out.network = std::move(*network);
   auto cache = KvCache::allocate(out.network->kv_shape(), 128);
@@ -136,6 +138,32 @@ TEST_CASE("the number of threads changes no bit") {
     seen.emplace_back(loaded.network->logits(0).begin(), loaded.network->logits(0).end());
   }
   for (const auto& logits : seen) CHECK(std::memcmp(logits.data(), seen.front().data(), logits.size() * sizeof(float)) == 0);
+}
+
+TEST_CASE("a checkpoint in 16 bits is kept so and says to the bit what it says in f32; int8 says nearly the same") {
+  const auto ids = some_ids(30, 5, 16);
+  const auto blocks = blocks_from(0, 4);
+  const auto logits_of = [&](const std::filesystem::path& model, WeightsKept kept) {
+    auto loaded = load(model, 2, 64, kept);
+    const BatchItem item{ids, 0, 30, blocks, nullptr, true};
+    loaded.network->forward(std::span(&item, 1), loaded.cache);
+    return std::vector<float>(loaded.network->logits(0).begin(), loaded.network->logits(0).end());
+  };
+  const auto model = golden / "checkpoint/llama-biased-f16";
+  const auto exact = logits_of(model, WeightsKept::f32);
+  CHECK(logits_of(model, WeightsKept::as_stored) == exact);
+  CHECK(logits_of(model, WeightsKept::f16) == exact);
+  const float largest = std::abs(*std::ranges::max_element(exact, {}, [](float x) { return std::abs(x); }));
+  const auto worst = [&](const std::vector<float>& got) {
+    float out = 0;
+    for (std::size_t i = 0; i < exact.size(); ++i) out = std::max(out, std::abs(got[i] - exact[i]));
+    return out;
+  };
+  for (const auto kept : {WeightsKept::bf16, WeightsKept::int8}) {
+    const float off = worst(logits_of(model, kept));
+    CHECK(off > 0);
+    CHECK(off < 0.03F * largest);
+  }
 }
 
 TEST_CASE("what an earlier request left in a block is never seen, not even a NaN") {

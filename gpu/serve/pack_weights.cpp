@@ -21,10 +21,11 @@ void pack_int8(const float* values, std::int64_t inputs, std::byte* out) {
   }
   std::memcpy(out, scales, sizeof scales);
   auto* to = reinterpret_cast<std::int8_t*>(out + WeightMatrix::scale_bytes);
+  constexpr float shift = 12582912.0F;  // 1.5 * 2^23: what is added to it is rounded to a whole number, ties to even
   for (std::int64_t k = 0; k < inputs; ++k)
     for (std::int64_t j = 0; j < width; ++j) {
-      const float scaled = std::clamp(values[k * width + j] * inverse[j], -127.0F, 127.0F);
-      to[k * width + j] = static_cast<std::int8_t>(std::nearbyint(scaled));
+      const float whole = (values[k * width + j] * inverse[j] + shift) - shift;  // within 127: the row's largest made the scale
+      to[k * width + j] = static_cast<std::int8_t>(static_cast<std::int32_t>(std::min(std::max(whole, -127.0F), 127.0F)));
     }
 }
 

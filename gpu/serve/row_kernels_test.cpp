@@ -1,5 +1,6 @@
 #include "gpu/serve/row_kernels.hpp"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <cstring>
@@ -108,6 +109,91 @@ TEST_CASE("norm and activation follow their formulas") {
     for (std::size_t i = 0; i < 16; ++i)
       CHECK(gate[i] == Approx(2 * before[i] / (1 + std::exp(-double{before[i]}))).epsilon(2e-6).margin(1e-30));
   }
+}
+
+TEST_CASE("activations are their formulas, with or without a second factor") {
+  using luthier::checkpoint::Activation;
+  const auto exact = [](Activation f, double x) {
+    switch (f) {
+      case Activation::silu: return x / (1 + std::exp(-x));
+      case Activation::gelu: return 0.5 * x * std::erfc(-x / std::sqrt(2.0));
+      case Activation::gelu_tanh: return 0.5 * x * (1 + std::tanh(std::sqrt(2 / std::acos(-1.0)) * (x + 0.044715 * x * x * x)));
+      case Activation::relu: return std::max(x, 0.0);
+    }
+    return 0.0;
+  };
+  std::vector<float> values;
+  for (int i = -800; i < 800; ++i) values.push_back(static_cast<float>(i) * 0.013F + 0.0001F);
+  const auto n = static_cast<std::int64_t>(values.size());
+  for (const auto* kernels : all_kernels())
+    for (const auto f : {Activation::silu, Activation::gelu, Activation::gelu_tanh, Activation::relu}) {
+      auto alone = values, gated = values;
+      const std::vector<float> up(values.size(), -3);
+      kernels->activate(f, alone.data(), nullptr, n);
+      kernels->activate(f, gated.data(), up.data(), n);
+      for (std::size_t i = 0; i < values.size(); ++i) {
+        CHECK(alone[i] == Approx(exact(f, values[i])).epsilon(1e-6).margin(1e-6));
+        CHECK(gated[i] == -3 * alone[i]);
+      }
+    }
+}
+
+TEST_CASE("GPT-OSS's gate is bounded above and its other factor on both sides") {
+  for (const auto* kernels : all_kernels()) {
+    std::vector<float> gate{-30, -7.5F, -1, 0, 0.5F, 6.9F, 7.1F, 40}, up{-50, 3, -6.5F, 2, 7.5F, -7.5F, 50, 1};
+    gate.resize(16), up.resize(16);
+    const auto before = gate;
+    kernels->clamped_swiglu(gate.data(), up.data(), 16, 7, 1.702F);
+    for (std::size_t i = 0; i < 8; ++i) {
+      const double x = std::min(before[i], 7.0F), linear = std::min(std::max(up[i], -7.0F), 7.0F);
+      CHECK(gate[i] == Approx((linear + 1) * x / (1 + std::exp(-1.702F * x))).epsilon(2e-6).margin(1e-6));
+    }
+  }
+}
+
+TEST_CASE("a soft cap bounds what is large and keeps what is small") {
+  for (const auto* kernels : all_kernels()) {
+    std::vector<float> x{-1e6F, -100, -51, -30, -12.6F, -12.4F, -1, -1e-3F, 0, 1e-6F, 0.3F, 12.49F, 12.51F, 49, 200, 1e30F};
+    const auto before = x;
+    kernels->softcap(x.data(), 16, 50);
+    for (std::size_t i = 0; i < 16; ++i) CHECK(x[i] == Approx(50 * std::tanh(double{before[i]} / 50)).epsilon(5e-7));
+  }
+}
+
+TEST_CASE("LayerNorm takes mean and variance over the row alone, not over what pads it") {
+  for (const auto* kernels : all_kernels())
+    for (const std::int64_t width : {5, 16, 24, 33}) {
+      const std::int64_t padded = (width + 15) / 16 * 16;
+      auto x = random_values(static_cast<std::size_t>(padded), 7), weight = random_values(static_cast<std::size_t>(padded), 8),
+           bias = random_values(static_cast<std::size_t>(padded), 9);
+      for (auto& value : x) value += 3;
+      for (std::int64_t i = width; i < padded; ++i) x[static_cast<std::size_t>(i)] = 0;
+      std::vector<float> out(static_cast<std::size_t>(padded));
+      kernels->layernorm(x.data(), weight.data(), bias.data(), width, 1e-5F, out.data());
+      double mean = 0, variance = 0;
+      for (std::size_t i = 0; i < static_cast<std::size_t>(width); ++i) mean += x[i] / static_cast<double>(width);
+      for (std::size_t i = 0; i < static_cast<std::size_t>(width); ++i) variance += (x[i] - mean) * (x[i] - mean) / static_cast<double>(width);
+      for (std::size_t i = 0; i < static_cast<std::size_t>(width); ++i)
+        CHECK(out[i] == Approx((x[i] - mean) / std::sqrt(variance + 1e-5) * weight[i] + bias[i]).epsilon(1e-5).margin(1e-5));
+    }
+}
+
+TEST_CASE("a sink joins the softmax's sum, and scores before the first are nothing") {
+  for (const auto* kernels : all_kernels())
+    for (const float sink : {-5.0F, 0.5F, 90.0F}) {
+      auto scores = random_values(48, 6);
+      const auto before = scores;
+      const float sum = kernels->softmax(scores.data(), 7, 37, 48, sink);
+      double most = sink, expected = 0;
+      for (std::size_t i = 7; i < 37; ++i) most = std::max<double>(most, before[i]);
+      for (std::size_t i = 7; i < 37; ++i) expected += std::exp(before[i] - most);
+      expected += std::exp(sink - most);
+      CHECK(sum == Approx(expected).epsilon(1e-6));
+      for (std::size_t i = 0; i < 48; ++i) {
+        if (i < 7 || i >= 37) CHECK(scores[i] == 0.0F);
+        else CHECK(scores[i] == Approx(std::exp(before[i] - most)).epsilon(1e-5).margin(1e-37));
+      }
+    }
 }
 
 TEST_CASE("the largest value wins, the lowest index among equals, never a NaN") {
