@@ -7,6 +7,7 @@
 #include "gpu/serve/throughput.hpp"
 #include "gpu/train/commands.hpp"
 #include "gpu/train/plan_command.hpp"
+#include "gpu/train/retrieval_command.hpp"
 #include "gpu/train/throughput.hpp"
 
 namespace luthier::cli {
@@ -164,6 +165,23 @@ void add_embed(CLI::App& app, Context& context) {
   verb.callback([&context, options] { context.exit_code = serve::embed(*options, *context.in, *context.out, *context.err); });
 }
 
+void add_eval_embedding(CLI::App& app, Context& context) {
+  const auto options = std::make_shared<train::EvalEmbeddingOptions>();
+  auto& verb = *app.add_subcommand("eval-embedding", "How well a model's vectors find documents: recall@k and nDCG@10");
+  add_model(verb, options->model);
+  add_adapter(verb, options->adapter);
+  verb.add_option("--data", options->data, "FILE.jsonl of {\"query\", \"pos_doc\", \"neg_doc\"}: all its documents are searched")->required();
+  verb.add_option("--corpus", options->corpus, "FILE.jsonl of {\"text\"}: more documents to search");
+  verb.add_option("--k", options->ks, "Of recall@k")->delimiter(',')->capture_default_str();
+  verb.add_option("--max-length", options->max_length, "Tokens that texts are cut to")->capture_default_str()->check(CLI::PositiveNumber);
+  add_threads(verb, options->threads);
+  verb.callback([&context, options] {
+    options->json = context.json;
+    context.exit_code = train::eval_embedding(*options, *context.out, *context.err);
+  });
+  add_examples(verb, {"luthier eval-embedding --model ./embedder --adapter ./adapter --data held-out.jsonl --k 1,5,10"});
+}
+
 void add_bench(CLI::App& engine, Context& context) {
   auto& bench = *engine.add_subcommand("bench", "How fast this engine is on this machine");
   bench.require_subcommand(1);
@@ -212,6 +230,7 @@ void add_engine(CLI::App& app, Context& context) {
   add_bench(engine, context);
   add_generate(app, context);
   add_embed(app, context);
+  add_eval_embedding(app, context);
 }
 
 }  // namespace luthier::cli

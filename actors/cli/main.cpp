@@ -16,7 +16,7 @@ void wait_briefly(char** argv) {
   ::execv("/proc/self/exe", argv);  // where that fails, the default will do
 }
 
-bool computes(std::string_view verb) { return verb == "train" || verb == "engine" || verb == "generate" || verb == "embed"; }
+bool computes(std::string_view verb) { return verb == "train" || verb == "engine" || verb == "generate" || verb == "embed" || verb == "eval-embedding"; }
 
 }  // namespace
 

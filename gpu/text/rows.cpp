@@ -6,6 +6,7 @@
 #include "gpu/text/rows_chat.hpp"
 #include "gpu/text/rows_members.hpp"
 #include "gpu/text/rows_preference.hpp"
+#include "gpu/text/text_cut.hpp"
 
 namespace luthier::text {
 namespace {
@@ -40,6 +41,8 @@ Result<Value> variables_of(const RowMembers& row) {
   return *given;
 }
 
+bool is_blank(const std::string& text) { return text.find_first_not_of(" \t\r\n") == std::string::npos; }
+
 Result<std::vector<std::string>> documents_of(const RowMembers& row) {
   const Value* member = row.find("neg_doc");
   if (member == nullptr) return wrong_member("neg_doc", "is missing");
@@ -49,6 +52,7 @@ Result<std::vector<std::string>> documents_of(const RowMembers& row) {
   std::vector<std::string> documents;
   for (const auto& item : (*list)->items) {
     if (!item.is_text()) return wrong_member("neg_doc", "must be a list of strings, and has " + row.shown(item));
+    if (is_blank(item.text())) return wrong_member("neg_doc", "has an empty text");
     documents.push_back(item.text());
   }
   return documents;
@@ -115,7 +119,7 @@ Result<std::pair<std::string, std::string>> members_of_template(const std::strin
   return std::pair{names[0], names[1]};
 }
 
-RowReader::RowReader(Tokenizer tokenizer, RowOptions options) : tokenizer_(std::move(tokenizer)), options_(std::move(options)), chat_(tokenizer_) {
+RowReader::RowReader(Tokenizer tokenizer, RowOptions options) : tokenizer_(std::move(tokenizer)), options_(std::move(options)), chat_(tokenizer_), tail_(tokens_added_at_end(tokenizer_)) {
   if (options_.prompt_template.empty()) return;
   const auto names = members_of_template(options_.prompt_template);
   if (names)
@@ -157,8 +161,20 @@ Result<Example> RowReader::read(const RowMembers& row) {
   if (!parts) return parts.error();
   Example example{kind, std::move(*parts), 0};
   example.tokens_uncut = example.tokens();
-  for (Row& part : example.parts) cut(part, options_.max_seq_length);
+  cut_to_length(example);
   return example;
+}
+
+void RowReader::cut_to_length(Example& example) const {
+  for (std::size_t i = 0; i < example.parts.size(); ++i) {
+    Row& part = example.parts[i];
+    if (example.kind != RowKind::embedding) {
+      cut(part, options_.max_seq_length);
+      continue;
+    }
+    cut_text(part.ids, i == 0 && options_.query_length_max > 0 ? options_.query_length_max : options_.max_seq_length, tail_);
+    part.labels.resize(part.ids.size());
+  }
 }
 
 Result<std::vector<Row>> RowReader::parts_of(const RowMembers& row) {
@@ -246,6 +262,11 @@ Result<std::vector<Row>> RowReader::embedding_row(const RowMembers& row) const {
   if (!positive) return positive.error();
   auto texts = documents_of(row);
   if (!texts) return texts.error();
+  if (is_blank(*query)) return wrong_member("query", "is an empty text");
+  if (is_blank(*positive)) return wrong_member("pos_doc", "is an empty text");
+  if (options_.negatives_needed && (texts->empty() || options_.negatives_max == 0))
+    return wrong_member("neg_doc", "has no text, and there is nothing else to tell the positive from (in_batch_negatives with a batch_size above 1)");
+  if (options_.negatives_max >= 0 && static_cast<std::int64_t>(texts->size()) > options_.negatives_max) texts->resize(static_cast<std::size_t>(options_.negatives_max));
   texts->insert(texts->begin(), {*query, *positive});
   std::vector<Row> parts;
   for (std::size_t i = 0; i < texts->size(); ++i) {

@@ -12,7 +12,8 @@
 //               {"context", "completions": [{"rank", "completion": messages}, …]}: two, the lower rank is chosen
 //               {"context", "response1", "response2", "overall_preference"}: below 0 the first is chosen, above the second; 0 teaches nothing
 //               "chosen_response" and "rejected_response" are read as "chosen" and "rejected".
-//   embedding   {"query", "pos_doc", "neg_doc": list}: each text with the tokenizer's special tokens, and no labels
+//   embedding   {"query", "pos_doc", "neg_doc": list}: each text with the tokenizer's special tokens, and no labels. None may be empty.
+//               What is too long loses its end, but for the special tokens there
 //
 // Other members are allowed and not looked at.
 #pragma once
@@ -58,7 +59,12 @@ struct RowOptions {
   bool append_end_token = false;    // text rows end with EOS
   std::int64_t vocab_size = 0;      // ids of token rows must be below it; 0: the tokenizer's
   std::string prompt_template = {};  // of text rows; empty: "prompt" and "completion"
-  std::string query_prefix = {}, passage_prefix = {};  // of embedding rows, put before the texts
+  // Of embedding rows: put before the texts; what the query is cut to, 0: as the others; how many of neg_doc count, the first ones, -1:
+  // all; whether there must be one.
+  std::string query_prefix = {}, passage_prefix = {};
+  std::int64_t query_length_max = 0;
+  std::int64_t negatives_max = -1;
+  bool negatives_needed = false;
 };
 
 // "{question} … {answer}" -> {"question", "answer"}; `invalid` unless it names exactly two members.
@@ -84,6 +90,7 @@ class RowReader {
   Result<Row> token_row(const RowMembers& row) const;
   Result<std::vector<Row>> preference_row(const RowMembers& row);
   Result<std::vector<Row>> embedding_row(const RowMembers& row) const;
+  void cut_to_length(Example& example) const;
   Result<Row> completed(const std::string& prompt, const std::string& completion) const;
 
   Tokenizer tokenizer_;
@@ -92,6 +99,7 @@ class RowReader {
   std::string question_ = "prompt", answer_ = "completion";
   ChatRenderer chat_;
   std::optional<RowKind> kind_;
+  std::size_t tail_ = 0;  // how many tokens the tokenizer adds at a text's end
 };
 
 }  // namespace luthier::text

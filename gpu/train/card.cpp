@@ -23,13 +23,14 @@ std::string quoted(const std::string& text) {
 
 std::string header(const CardInputs& in) {
   std::string text = "---\nbase_model: " + quoted(base_of(in.request)) + "\nlibrary_name: " +
-                     (writes_adapter(in.request.config) ? "peft" : "transformers") + "\npipeline_tag: text-generation\n---\n";
+                     (writes_adapter(in.request.config) ? "peft" : "transformers") + "\npipeline_tag: " + (in.request.config.contrastive ? "feature-extraction" : "text-generation") + "\n---\n";
   return text + "# " + base_of(in.request) + ", fine-tuned\n\n";
 }
 
 const char* objective_of(const TrainingConfig& config) {
   if (config.dpo) return "direct preference optimisation";
   if (config.distillation) return "distillation from a teacher";
+  if (config.contrastive) return "contrastive training of text vectors";
   return "supervised fine-tuning";
 }
 
@@ -67,7 +68,24 @@ std::string configuration(const CardInputs& in) {
   return "## Configuration\n\n```json\n" + nlohmann::ordered_json::parse(canonical_json(in.request.config)).dump(2) + "\n```\n\n";
 }
 
+// An adapter's tensors are named as in a model with its head, where the base has one.
+std::string how_to_load_embedding(const CardInputs& in) {
+  const checkpoint::Decoder& d = in.planned.decoder;
+  const bool adapter = writes_adapter(in.request.config), head = d.has_head && adapter;
+  const std::string type = head ? "AutoModelForCausalLM" : "AutoModel", directory = adapter ? "BASE" : "DIR";
+  const std::string states = head ? "model(**tokens, output_hidden_states=True).hidden_states[-1]" : "model(**tokens).last_hidden_state";
+  const std::string pooled = d.pooling == checkpoint::Pooling::cls ? "states[0, 0]" : d.pooling == checkpoint::Pooling::last ? "states[0, -1]" : "states[0].mean(0)";
+  std::string text = "## How to load it\n\n```python\nimport torch\nfrom transformers import " + type + ", AutoTokenizer\n";
+  if (adapter) text += "from peft import PeftModel\n";
+  text += "\ntokenizer = AutoTokenizer.from_pretrained(" + directory + ")\nmodel = " + type + ".from_pretrained(" + directory + ")" +
+          (adapter ? "  # " + base_of(in.request) + "\nmodel = PeftModel.from_pretrained(model, DIR)  # this directory\n" : "  # this directory\n");
+  text += "tokens = tokenizer(" + quoted(d.query_prefix) + " + question, return_tensors=\"pt\")  # of a document: " + quoted(d.passage_prefix) + "\nstates = " + states +
+          "\nvector = torch.nn.functional.normalize(" + pooled + ", dim=0)\n```\n\n";
+  return text + "    luthier eval-embedding --model " + directory + (adapter ? " --adapter DIR" : "") + " --data held-out.jsonl\n\n";
+}
+
 std::string how_to_load(const CardInputs& in) {
+  if (in.request.config.contrastive) return how_to_load_embedding(in);
   if (writes_adapter(in.request.config))
     return "## How to load it\n\n```python\nfrom peft import PeftModel\nfrom transformers import AutoModelForCausalLM\n\n"
            "model = AutoModelForCausalLM.from_pretrained(BASE)  # " + base_of(in.request) + "\nmodel = PeftModel.from_pretrained(model, DIR)  # this directory\n```\n\n"

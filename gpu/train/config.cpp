@@ -14,6 +14,8 @@ using json = ordered_json;  // in the text's order, which counts in rank_pattern
 
 constexpr std::int64_t count_max = 1'000'000'000;  // products of three of them would overflow; no caller makes one
 constexpr std::int64_t rank_max = 4096;
+constexpr std::int64_t negatives_max = 1000;
+constexpr std::int64_t text_length_default = 512;  // of an embedding model's texts
 constexpr std::size_t config_bytes_max = 1 << 20;
 constexpr std::size_t pattern_entries_max = 10'000;
 
@@ -170,6 +172,26 @@ std::optional<Error> read_distillation(const json& object, Distillation& distill
   return reader.finish();
 }
 
+void read_prefix(Reader& reader, const char* name, std::optional<std::string>& out) {
+  const json* text = reader.take(name);
+  if (!text) return;
+  if (!text->is_string()) return reader.refuse(name, "must be text, such as \"query: \"");
+  out = text->get<std::string>();
+}
+
+std::optional<Error> read_contrastive(const json& object, Contrastive& contrastive) {
+  if (!object.is_object()) return invalid("contrastive must be an object", "contrastive");
+  Reader reader(object, "contrastive.");
+  reader.positive("temperature", contrastive.temperature);
+  reader.boolean("in_batch_negatives", contrastive.in_batch_negatives);
+  reader.integer("negatives", 0, negatives_max, contrastive.negatives);
+  reader.integer("max_query_length", 0, count_max, contrastive.max_query_length);
+  read_prefix(reader, "query_prefix", contrastive.query_prefix);
+  read_prefix(reader, "passage_prefix", contrastive.passage_prefix);
+  if (!contrastive.in_batch_negatives && contrastive.negatives == 0) reader.refuse("negatives", "0 and in_batch_negatives false leave nothing to compare with");
+  return reader.finish();
+}
+
 // A member that is an object of its own, and whose presence turns something on.
 template <class T>
 std::optional<Error> read_part(Reader& reader, const char* name, std::optional<Error> (*read)(const json&, T&), std::optional<T>& out) {
@@ -184,7 +206,10 @@ std::optional<Error> read_parts(Reader& reader, TrainingConfig& config) {
     if (auto error = read_lora(*lora, config)) return error;
   if (auto error = read_part(reader, "early_stopping", read_early_stopping, config.early_stopping)) return error;
   if (auto error = read_part(reader, "dpo", read_dpo, config.dpo)) return error;
-  return read_part(reader, "distillation", read_distillation, config.distillation);
+  if (auto error = read_part(reader, "distillation", read_distillation, config.distillation)) return error;
+  auto error = read_part(reader, "contrastive", read_contrastive, config.contrastive);
+  if (config.contrastive) config.max_seq_length = text_length_default;
+  return error;
 }
 
 // What each member allows, the others may forbid.
@@ -193,6 +218,8 @@ void check_together(Reader& reader, const TrainingConfig& config) {
   if (config.bucketing && config.packing) reader.refuse("bucketing", "and packing exclude each other: packs are alike already");
   if (config.spike_factor > 0 && config.spike_factor <= 1) reader.refuse("spike_factor", "must be greater than 1, or 0 for none");
   if (config.dpo && config.distillation) reader.refuse("distillation", "and dpo exclude each other");
+  if (config.contrastive && (config.dpo || config.distillation)) reader.refuse("contrastive", "and dpo or distillation exclude each other");
+  if (config.contrastive && config.packing) reader.refuse("packing", "is not for contrastive: its texts are never padded, and batch_size says which are compared");
 }
 
 void read_template(Reader& reader, std::string& out) {
@@ -286,6 +313,16 @@ ordered_json lora_json(const TrainingConfig& config) {
   return out;
 }
 
+ordered_json contrastive_json(const Contrastive& contrastive) {
+  ordered_json out{{"temperature", contrastive.temperature},
+                   {"in_batch_negatives", contrastive.in_batch_negatives},
+                   {"negatives", contrastive.negatives},
+                   {"max_query_length", contrastive.max_query_length}};
+  if (contrastive.query_prefix) out["query_prefix"] = *contrastive.query_prefix;
+  if (contrastive.passage_prefix) out["passage_prefix"] = *contrastive.passage_prefix;
+  return out;
+}
+
 // Which checkpoints of earlier versions do not have: written only where they say something.
 void add_younger_members(const TrainingConfig& c, ordered_json& out) {
   if (c.optimizer_states == TrainingConfig::States::bf16) out["optimizer_states"] = "bf16";
@@ -298,6 +335,7 @@ void add_younger_members(const TrainingConfig& c, ordered_json& out) {
   if (c.spike_factor > 0) out["spike_factor"] = c.spike_factor;
   if (c.dpo) out["dpo"] = {{"beta", c.dpo->beta}};
   if (c.distillation) out["distillation"] = {{"temperature", c.distillation->temperature}, {"mixing", c.distillation->mixing}};
+  if (c.contrastive) out["contrastive"] = contrastive_json(*c.contrastive);
   if (c.merge) out["merge"] = true;
 }
 

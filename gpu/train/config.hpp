@@ -35,6 +35,15 @@ struct Distillation {
   double mixing = 0.5;
 };
 
+// Training of an embedding model on triples of a query, a document that answers it and others that do not; see contrastive.hpp.
+struct Contrastive {
+  double temperature = 0.02;
+  bool in_batch_negatives = true;
+  std::int64_t negatives = 4;                                // of a row's own at most, the first ones
+  std::int64_t max_query_length = 0;                         // 0: as max_seq_length, which is 512 here where it is not said
+  std::optional<std::string> query_prefix, passage_prefix;  // none: the model's
+};
+
 struct TrainingConfig {
   enum class Method { lora, full };
   enum class Schedule { cosine, linear, constant };
@@ -70,6 +79,7 @@ struct TrainingConfig {
   double spike_factor = 0;                // a loss above so many times the median of the last ones ends the run; 0: never
   std::optional<Dpo> dpo;
   std::optional<Distillation> distillation;
+  std::optional<Contrastive> contrastive;
   bool merge = false;                     // with method lora: the output is the model with the adapter in its weights
 };
 

@@ -1,5 +1,6 @@
 #include "gpu/train/engine.hpp"
 
+#include "gpu/train/contrastive.hpp"
 #include "gpu/train/distillation.hpp"
 #include "gpu/train/inputs.hpp"
 #include "gpu/train/preference.hpp"
@@ -14,6 +15,10 @@ Result<void> choose_objective(const TrainRequest& request, Engine& engine) {
     auto distilled = make_distillation(*config.distillation, request.teacher, engine.prepared.pass, request.memory_limit_bytes);
     if (!distilled) return distilled.error();
     engine.objective = std::move(*distilled);
+    return {};
+  }
+  if (config.contrastive) {
+    engine.objective = std::make_unique<ContrastiveObjective>(*config.contrastive, config.batch_size);
     return {};
   }
   if (!config.dpo) {

@@ -14,6 +14,7 @@ std::string line_of(const Progress& step) {
                               {"tokens", step.tokens},
                               {"tokens_read", step.tokens_read}};
   if (step.validation_loss) line["validation_loss"] = *step.validation_loss;
+  for (const auto& [name, value] : step.measures) line["validation_" + name] = value;
   if (step.is_best) line["best"] = true;
   return line.dump() + "\n";
 }

@@ -54,29 +54,35 @@ std::int64_t supervised_tokens(const Examples& examples, std::span<const std::si
 
 std::unique_ptr<Objective> make_supervised() { return std::make_unique<Supervised>(); }
 
-Result<LossSum> loss_over(Objective& objective, const Student& student, Examples& examples) {
-  LossSum sum;
+Result<void> in_groups(Examples& examples, std::int64_t tokens_max, std::size_t rows_max, const std::function<void(const RowsOf&)>& visit) {
   std::vector<std::size_t> rows;
   std::int64_t tokens = 0;
   const auto flush = [&]() -> Result<void> {
     const auto together = read_rows_of(examples, rows);
     if (!together) return together.error();
-    sum.loss += objective.loss(student, *together);
-    sum.weight += objective.weight(examples, rows);
+    visit(*together);
     rows.clear();
     tokens = 0;
     return {};
   };
   for (std::size_t row = 0; row < examples.size(); ++row) {
     const std::int64_t length = examples.tokens(row);
-    assert(length <= student.workspace.size.tokens);
-    if (tokens + length > student.workspace.size.tokens)
-      if (auto flushed = flush(); !flushed) return flushed.error();
+    assert(length <= tokens_max);
+    if (tokens + length > tokens_max || rows.size() >= rows_max)
+      if (auto flushed = flush(); !flushed) return flushed;
     rows.push_back(row);
     tokens += length;
   }
-  if (!rows.empty())
-    if (auto flushed = flush(); !flushed) return flushed.error();
+  return rows.empty() ? Result<void>{} : flush();
+}
+
+Result<LossSum> loss_over(Objective& objective, const Student& student, Examples& examples) {
+  LossSum sum;
+  const auto seen = in_groups(examples, student.workspace.size.tokens, objective.rows_together_max(), [&](const RowsOf& rows) {
+    sum.loss += objective.loss(student, rows);
+    sum.weight += objective.weight(examples, rows.rows);
+  });
+  if (!seen) return seen.error();
   return sum;
 }
 

@@ -3,8 +3,11 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <span>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "events/base/result.hpp"
@@ -21,6 +24,8 @@ struct Student {
   model::Workspace& workspace;
 };
 
+using Measures = std::vector<std::pair<std::string, double>>;  // by their names in metrics.jsonl
+
 class Objective {
  public:
   virtual ~Objective() = default;
@@ -28,7 +33,7 @@ class Objective {
   // Before the first step, and before a checkpoint's weights take the place of the first ones.
   virtual Result<void> begin(model::Workspace&) { return {}; }
 
-  // Of how many things the loss is a mean: supervised tokens, or preference pairs.
+  // Of how many things the loss is a mean: supervised tokens, preference pairs, or queries.
   virtual std::int64_t weight(const Examples& examples, std::span<const std::size_t> rows) const = 0;
 
   // The sum of the rows' losses; their gradient times `scale` is added to what is trained.
@@ -36,6 +41,12 @@ class Objective {
 
   // The sum of the rows' losses alone.
   virtual double loss(const Student& student, const RowsOf& rows) = 0;
+
+  // How many rows a validation puts through the network together at most: where a row's loss depends on the others.
+  virtual std::size_t rows_together_max() const { return std::numeric_limits<std::size_t>::max(); }
+
+  // What a validation says beside the loss.
+  virtual Result<Measures> measure(const Student&, Examples&) { return Measures{}; }
 };
 
 // model::forward() and backward(), as phases of a profile.
@@ -53,6 +64,9 @@ struct LossSum {
 
   double mean() const { return weight > 0 ? loss / static_cast<double>(weight) : 0; }
 };
+
+// All rows in order, as many together as have at most so many tokens. None may be longer than that.
+Result<void> in_groups(Examples& examples, std::int64_t tokens_max, std::size_t rows_max, const std::function<void(const RowsOf&)>& visit);
 
 // Over all rows, without training on them. They go through the network together as long as they fit into the workspace; none of them
 // may be longer than it.

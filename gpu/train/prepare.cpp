@@ -5,9 +5,11 @@
 
 #include "gpu/checkpoint/checkpoint.hpp"
 #include "gpu/checkpoint/memory.hpp"
+#include "gpu/model/block_shape.hpp"
 #include "gpu/text/dataset_files.hpp"
 #include "gpu/train/adapter_start.hpp"
 #include "gpu/train/command_support.hpp"
+#include "gpu/train/contrastive.hpp"
 #include "gpu/train/distillation.hpp"
 #include "gpu/train/merge.hpp"
 
@@ -17,7 +19,10 @@ namespace {
 Result<void> check_kind(const Examples& data, const TrainingConfig& config) {
   const text::RowKind kind = data.kind();
   const std::string rows = data.name() + " has rows of kind \"" + text::to_string(kind) + "\"";
-  if (kind == text::RowKind::embedding) return invalid(rows + ", which train embedding models; no objective of a training run takes them", "data");
+  if (config.contrastive && kind != text::RowKind::embedding)
+    return invalid(rows + "; contrastive needs embedding rows: {\"query\", \"pos_doc\", \"neg_doc\": [...]}", "contrastive");
+  if (!config.contrastive && kind == text::RowKind::embedding)
+    return invalid(rows + "; they need \"contrastive\": {} in the configuration, and an embedding model", "contrastive");
   if (config.dpo && kind != text::RowKind::preference)
     return invalid(rows + "; dpo needs preference rows: {\"prompt\", \"chosen\", \"rejected\"}", "dpo");
   if (!config.dpo && kind == text::RowKind::preference)
@@ -25,13 +30,28 @@ Result<void> check_kind(const Examples& data, const TrainingConfig& config) {
   return {};
 }
 
+// With the texts' prefixes, and no longer than the model's positions.
+text::RowOptions row_options(const Prepared& prepared, const TrainingConfig& config) {
+  text::RowOptions rows{.max_seq_length = config.max_seq_length,
+                        .append_end_token = config.append_end_token,
+                        .vocab_size = prepared.decoder.vocab_size,
+                        .prompt_template = config.prompt_template};
+  if (!config.contrastive) return rows;
+  const Contrastive& contrastive = *config.contrastive;
+  const std::int64_t longest = model::length_max(prepared.decoder);
+  rows.max_seq_length = std::min(rows.max_seq_length, longest);
+  rows.query_length_max = contrastive.max_query_length > 0 ? std::min(contrastive.max_query_length, longest) : rows.max_seq_length;
+  rows.query_prefix = prepared.decoder.query_prefix;
+  rows.passage_prefix = prepared.decoder.passage_prefix;
+  rows.negatives_max = contrastive.negatives;
+  rows.negatives_needed = !contrastive.in_batch_negatives || config.batch_size == 1;
+  return rows;
+}
+
 Result<Examples> read_data(const std::vector<std::filesystem::path>& files, const Prepared& prepared, const TrainRequest& request) {
   const TrainingConfig& config = request.config;
   auto data = Examples::read(files, prepared.tokenizer,
-                             {.rows = {.max_seq_length = config.max_seq_length,
-                                       .append_end_token = config.append_end_token,
-                                       .vocab_size = prepared.decoder.vocab_size,
-                                       .prompt_template = config.prompt_template},
+                             {.rows = row_options(prepared, config),
                               .scratch = request.out,
                               .is_cancelled = request.is_cancelled,
                               .progress = request.reading});
@@ -88,11 +108,29 @@ Result<checkpoint::Adapter> adapter_of(const TrainRequest& request, const checkp
   return adapter;
 }
 
+// Texts of one row, each of which is cut.
+std::int64_t parts_of(const Examples& data, const TrainingConfig& config) {
+  if (config.contrastive) return 2 + config.contrastive->negatives;
+  return data.kind() == text::RowKind::preference ? 2 : 1;
+}
+
+// The most tokens that a validation must put through the network together: contrastive ones compare all rows of a batch.
+std::int64_t validated_together(const Examples& validation, const TrainingConfig& config) {
+  if (!config.contrastive) return validation.longest();
+  std::int64_t most = 0, tokens = 0;
+  for (std::size_t row = 0; row < validation.size(); ++row) {
+    if (row % static_cast<std::size_t>(config.batch_size) == 0) tokens = 0;
+    tokens += validation.tokens(row);
+    most = std::max(most, tokens);
+  }
+  return most;
+}
+
 }  // namespace
 
 FitQuestion Prepared::question(const TrainingConfig& config) const {
-  return {decoder, adapter.modules, config, data.lengths(), data.kind() == text::RowKind::preference ? 2 : 1, data.summary().supervised_max,
-          validation.longest(), teacher ? &*teacher : nullptr, memory_limit_bytes};
+  return {decoder, adapter.modules, config, data.lengths(), parts_of(data, config), data.summary().supervised_max,
+          validated_together(validation, config), teacher ? &*teacher : nullptr, memory_limit_bytes};
 }
 
 Result<Prepared> prepare_unplanned(const TrainRequest& request) {
@@ -100,7 +138,10 @@ Result<Prepared> prepare_unplanned(const TrainRequest& request) {
   Prepared prepared;
   auto decoder = checkpoint::read_decoder(request.model);
   if (!decoder) return decoder.error();
-  if (auto can = check_has_head(*decoder, request.model); !can) return can.error();
+  const auto& contrastive = request.config.contrastive;
+  if (auto can = contrastive ? check_pools(*decoder, request.model) : check_has_head(*decoder, request.model); !can) return can.error();
+  if (contrastive && contrastive->query_prefix) decoder->query_prefix = *contrastive->query_prefix;
+  if (contrastive && contrastive->passage_prefix) decoder->passage_prefix = *contrastive->passage_prefix;
   prepared.decoder = std::move(*decoder);
   if (request.config.method == TrainingConfig::Method::lora) {
     auto adapter = adapter_of(request, prepared.decoder);

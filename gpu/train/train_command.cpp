@@ -7,6 +7,7 @@
 #include "events/base/file.hpp"
 #include "gpu/train/command_support.hpp"
 #include "gpu/train/commands.hpp"
+#include "gpu/train/readable.hpp"
 #include "gpu/train/trainer.hpp"
 
 namespace luthier::train {
@@ -29,6 +30,7 @@ ordered_json progress_json(const Progress& p) {
                            {"tokens_per_second", p.tokens_per_second},
                            {"seconds_left", p.seconds_left}});
   if (p.validation_loss) line["validation_loss"] = *p.validation_loss;
+  for (const auto& [name, value] : p.measures) line["validation_" + name] = value;
   if (p.is_best) line["best"] = true;
   return line;
 }
@@ -61,7 +63,9 @@ std::string progress_text(const Progress& p) {
                 static_cast<long long>(p.step), static_cast<long long>(p.max_steps), p.loss, p.grad_norm, p.learning_rate,
                 p.tokens_per_second, p.seconds_left);
   if (!p.validation_loss) return text;
-  return text + ("  validation " + std::to_string(*p.validation_loss)) + (p.is_best ? ", the lowest" : "");
+  std::string line = text + ("  validation " + std::to_string(*p.validation_loss)) + (p.is_best ? ", the lowest" : "");
+  for (const auto& [name, value] : p.measures) line += "  " + name + formatted(" %.3f", value);
+  return line;
 }
 
 std::string result_text(const TrainResult& r, const std::filesystem::path& out) {

@@ -8,6 +8,7 @@
 #include "gpu/kernels/profile.hpp"
 #include "gpu/train/card.hpp"
 #include "gpu/train/data_order.hpp"
+#include "gpu/train/embedding_output.hpp"
 #include "gpu/train/engine.hpp"
 #include "gpu/train/merge.hpp"
 #include "gpu/train/metrics.hpp"
@@ -181,6 +182,7 @@ void Run::measure_speed() {
 
 Result<void> Run::validate_when_due() {
   progress_.validation_loss.reset();
+  progress_.measures.clear();
   progress_.is_best = false;
   Examples& rows = engine_.prepared.validation;
   const bool last = progress_.step == progress_.max_steps;
@@ -190,7 +192,13 @@ Result<void> Run::validate_when_due() {
   tell(Phase::validating);
   const auto sum = loss_over(*engine_.objective, student(), rows);
   if (!sum) return sum.error();
+  if (!std::isfinite(sum->mean()))
+    return invalid("after step " + std::to_string(progress_.step) + " the validation loss is not finite: the training has diverged; a lower learning_rate would help",
+                   "learning_rate");
   progress_.validation_loss = sum->mean();
+  auto measures = engine_.objective->measure(student(), rows);
+  if (!measures) return measures.error();
+  progress_.measures = std::move(*measures);
   progress_.is_best = validations_.add(progress_.step, sum->mean());
   if (!progress_.is_best || !keeps_best_file()) return {};
   return save_best(best_directory(), engine_.trainable, progress_.step);
@@ -220,11 +228,14 @@ Result<void> Run::save_output() {
   if (config_.merge) merge_adapter(engine_.prepared.adapter, engine_.base.weights);
   if (config_.method == TrainingConfig::Method::full || config_.merge) {
     if (auto saved = checkpoint::save_model(request_.out, engine_.base.decoder, engine_.base.weights); !saved) return saved;
+    if (config_.contrastive)
+      if (auto completed = complete_embedding_model(request_.out, engine_.prepared.decoder); !completed) return completed;
     return engine_.prepared.tokenizer.save(request_.out);
   }
   engine_.prepared.adapter.config.base_model_name_or_path =
       request_.base_model_name.empty() ? request_.model.string() : request_.base_model_name;
-  return checkpoint::save_adapter(request_.out, engine_.prepared.adapter);
+  if (auto saved = checkpoint::save_adapter(request_.out, engine_.prepared.adapter); !saved) return saved;
+  return config_.contrastive ? complete_embedding_adapter(request_.out) : Result<void>{};
 }
 
 // The last state is kept where the best is, the best is put in its place where it was asked for, and the result is written.

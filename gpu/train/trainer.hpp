@@ -10,6 +10,8 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "events/base/result.hpp"
 #include "gpu/text/dataset_source.hpp"
@@ -50,6 +52,7 @@ struct Progress {
   double tokens_per_second = 0;       // of all tokens, over this process's steps so far
   double seconds_left = 0;
   std::optional<double> validation_loss = {};  // when this step had one
+  std::vector<std::pair<std::string, double>> measures = {};  // what else that validation said, by name: of an embedding model
   bool is_best = false;               // it is the lowest so far
 };
 
