@@ -72,15 +72,18 @@ Result<Decoder> read_decoder(const fs::path& path) {
   return std::move(opened->decoder);
 }
 
-Result<Model> load_model(const fs::path& path, std::size_t memory_limit_bytes) {
+Result<Model> load_model(const fs::path& path, std::size_t memory_limit_bytes, BaseStorage storage) {
   auto opened = open(path);
   if (!opened) return opened.error();
-  const auto needed = static_cast<std::size_t>(count_parameters(opened->decoder)) * sizeof(float);
-  if (auto fits = check_memory(needed, path.string() + ": as f32 it", memory_limit_bytes); !fits) return fits.error();
-  auto weights = Weights::allocate(weight_shapes(opened->decoder));
+  const Decoder& decoder = opened->decoder;
+  const WeightBytes needed = weight_bytes(decoder, storage);
+  if (auto fits = check_memory(needed.kept + needed.loading, path.string() + ": as " + to_string(storage) + " it", memory_limit_bytes); !fits)
+    return fits.error();
+  auto weights = Weights::allocate(weight_shapes(decoder), [&](const std::string& name, const std::vector<std::int64_t>& shape) {
+    return stored_kind(decoder, storage, name, shape);
+  });
   if (!weights) return with_context(weights.error(), path.string());
-  auto read = opened->gguf ? read_gguf_weights(*opened->gguf, opened->decoder, *weights)
-                           : read_hub_weights(*opened->hub, *weights);
+  auto read = opened->gguf ? read_gguf_weights(*opened->gguf, decoder, *weights) : read_hub_weights(*opened->hub, *weights);
   if (!read) return read.error();
   return Model{std::move(opened->decoder), std::move(*weights)};
 }

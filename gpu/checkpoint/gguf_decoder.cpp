@@ -8,6 +8,7 @@
 #include "gpu/checkpoint/gguf_names.hpp"
 #include "gpu/checkpoint/gguf_rope.hpp"
 #include "gpu/checkpoint/limits.hpp"
+#include "gpu/checkpoint/mapped_file.hpp"
 #include "gpu/checkpoint/printable.hpp"
 #include "gpu/checkpoint/quantisation.hpp"
 
@@ -158,10 +159,13 @@ Result<Decoder> read_gguf_decoder(const GgufFile& file) {
 }
 
 Result<void> read_gguf_weights(const GgufFile& file, const Decoder& decoder, Weights& weights) {
-  for (const auto& [name, tensor] : weights.tensors())
+  return weights.fill([&](const std::string& name, const Tensor& tensor) -> Result<void> {
+    const auto stored = gguf_tensor(decoder, name);
     if (auto read = read_tensor(file, decoder, name, tensor); !read)
-      return with_context(read.error(), file.path().string() + ": tensor " + gguf_tensor(decoder, name).name);
-  return {};
+      return with_context(read.error(), file.path().string() + ": tensor " + stored.name);
+    if (stored.experts == 0) let_go(file.tensors().at(stored.name).bytes);
+    return {};
+  });
 }
 
 }  // namespace luthier::checkpoint

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "gpu/checkpoint/layer_tensors.hpp"
+#include "gpu/checkpoint/mapped_file.hpp"
 #include "gpu/checkpoint/mxfp4.hpp"
 #include "gpu/checkpoint/printable.hpp"
 
@@ -83,16 +84,24 @@ std::string hub_dtype(const HubDirectory& stored, const Weights::Shapes& shapes)
 }
 
 Result<void> read_hub_weights(const HubDirectory& stored, Weights& weights) {
-  for (const auto& [name, tensor] : weights.tensors()) {
+  return weights.fill([&](const std::string& name, const Tensor& tensor) -> Result<void> {
     const auto [source, file] = stored.find(name);
     if (!source) {
       const auto pair = find_mxfp4(stored, name);
-      widen_mxfp4(pair.blocks.tensor->bytes, pair.scales.tensor->bytes, tensor.shape, tensor.values);
-      continue;
+      if (tensor.stored.kind == StoredKind::mxfp4) {
+        std::ranges::copy(pair.blocks.tensor->bytes, tensor.stored.codes);
+        std::ranges::copy(pair.scales.tensor->bytes, tensor.stored.scales);
+      } else {
+        widen_mxfp4(pair.blocks.tensor->bytes, pair.scales.tensor->bytes, tensor.shape, tensor.values);
+      }
+      let_go(pair.blocks.tensor->bytes);
+      return {};
     }
+    if (tensor.stored) return refused(file, name, "is not stored as MXFP4 as the checkpoint's other experts are; base_storage bf16 or nf4 can be used");
     if (auto read = to_f32(*source, tensor.values); !read) return with_context(read.error(), file.string() + ": tensor " + name);
-  }
-  return {};
+    let_go(source->bytes);
+    return {};
+  });
 }
 
 }  // namespace luthier::checkpoint

@@ -1,5 +1,6 @@
 #include "gpu/checkpoint/mapped_file.hpp"
 
+#include <cstdint>
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -40,6 +41,13 @@ Result<std::shared_ptr<const MappedFile>> MappedFile::open(const std::filesystem
   ::close(descriptor);  // the mapping stays
   if (!bytes) return bytes.error();
   return std::shared_ptr<const MappedFile>(new MappedFile(path, *bytes));
+}
+
+void let_go(std::span<const std::byte> mapped) {
+  const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const auto start = reinterpret_cast<std::uintptr_t>(mapped.data()), end = start + mapped.size();
+  const auto first = (start + page - 1) / page * page, last = end / page * page;  // whole pages: others are shared with neighbours
+  if (first < last) ::madvise(reinterpret_cast<void*>(first), last - first, MADV_DONTNEED);
 }
 
 }  // namespace luthier::checkpoint

@@ -28,4 +28,7 @@ class MappedFile {
   std::span<const std::byte> bytes_;
 };
 
+// What lies there has been read and is not needed soon: its pages no longer count as this process's.
+void let_go(std::span<const std::byte> mapped);
+
 }  // namespace luthier::checkpoint

@@ -1,6 +1,5 @@
 #include "gpu/checkpoint/mxfp4.hpp"
 
-#include <array>
 #include <cassert>
 #include <cmath>
 
@@ -8,13 +7,12 @@ namespace luthier::checkpoint {
 namespace {
 
 constexpr std::size_t block_values = 32, block_bytes = 16;
-constexpr std::array<float, 16> fp4{0.0f, 0.5f, 1.0f, 1.5f, 2.0f, 3.0f, 4.0f, 6.0f, -0.0f, -0.5f, -1.0f, -1.5f, -2.0f, -3.0f, -4.0f, -6.0f};
 
 void widen_block(const std::byte* bytes, float scale, float* out, std::size_t stride) {
   for (std::size_t i = 0; i < block_bytes; ++i) {
     const auto pair = std::to_integer<unsigned>(bytes[i]);
-    out[2 * i * stride] = fp4[pair & 15] * scale;
-    out[(2 * i + 1) * stride] = fp4[pair >> 4] * scale;
+    out[2 * i * stride] = fp4_values[pair & 15] * scale;
+    out[(2 * i + 1) * stride] = fp4_values[pair >> 4] * scale;
   }
 }
 

@@ -2,6 +2,7 @@
 // OCP Microscaling Formats (MX) 1.0, FP4 E2M1 with an E8M0 scale.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -10,6 +11,10 @@
 #include "events/base/result.hpp"
 
 namespace luthier::checkpoint {
+
+// FP4 E2M1: a sign, two bits of exponent, one of mantissa.
+inline constexpr std::array<float, 16> fp4_values{0.0f,  0.5f,  1.0f,  1.5f,  2.0f,  3.0f,  4.0f,  6.0f,
+                                                  -0.0f, -0.5f, -1.0f, -1.5f, -2.0f, -3.0f, -4.0f, -6.0f};
 
 // A parameter [experts, in, out] is stored transposed: blocks [experts, out, in / 32, 16], scales [experts, out, in / 32].
 struct Mxfp4Shapes {

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <numeric>
 
 #include "gpu/checkpoint/checkpoint.hpp"
@@ -15,20 +16,63 @@ std::size_t count_of(const std::vector<std::int64_t>& shape) {
 // 64 bytes: a cache line, and the widest vector.
 std::size_t padded(std::size_t count) { return (count + 15) / 16 * 16; }
 
+// Codes first, then scales: where the scales begin and what both take, in floats.
+struct Places {
+  std::size_t scales, floats;
+};
+Places places_of(StoredKind kind, std::size_t values) {
+  const std::size_t scales = padded((bytes_of_codes(kind, values) + sizeof(float) - 1) / sizeof(float));
+  return {scales, scales + padded((bytes_of_scales(kind, values) + sizeof(float) - 1) / sizeof(float))};
+}
+
 }  // namespace
 
+std::size_t Tensor::count() const { return count_of(shape); }
+
 Result<Weights> Weights::allocate(const Shapes& shapes) {
+  return allocate(shapes, [](const std::string&, const std::vector<std::int64_t>&) { return StoredKind::f32; });
+}
+
+Result<Weights> Weights::allocate(const Shapes& shapes, const KindOf& kind_of) {
   Weights weights;
-  for (const auto& [name, shape] : shapes) weights.length_ += padded(count_of(shape));
+  for (const auto& [name, shape] : shapes) weights.length_ += places_of(kind_of(name, shape), count_of(shape)).floats;
   auto memory = allocate_floats(weights.length_, "the model");
   if (!memory) return memory.error();
   weights.memory_ = std::move(*memory);
   float* next = weights.memory_.get();
   for (const auto& [name, shape] : shapes) {
-    weights.tensors_.emplace(name, Tensor{shape, {next, count_of(shape)}});
-    next += padded(count_of(shape));
+    const StoredKind kind = kind_of(name, shape);
+    const Places places = places_of(kind, count_of(shape));
+    if (kind == StoredKind::f32)
+      weights.tensors_.emplace(name, Tensor{shape, {next, count_of(shape)}});
+    else
+      weights.tensors_.emplace(name, Tensor{shape, {}, {kind, 0, reinterpret_cast<std::byte*>(next), reinterpret_cast<std::byte*>(next + places.scales)}});
+    next += places.floats;
   }
   return weights;
+}
+
+Result<void> Weights::fill(const Read& read) {
+  std::size_t largest = 0;
+  const auto is_encoded = [](const Tensor& tensor) { return tensor.stored && tensor.stored.kind != StoredKind::mxfp4; };
+  for (const auto& [name, tensor] : tensors_)
+    if (is_encoded(tensor)) largest = std::max(largest, padded(tensor.count()));
+  std::shared_ptr<float[]> room;
+  if (largest > 0) {
+    auto memory = allocate_floats(largest, "one tensor as f32");
+    if (!memory) return memory.error();
+    room = std::move(*memory);
+  }
+  for (const auto& [name, tensor] : tensors_) {
+    if (!is_encoded(tensor)) {
+      if (auto done = read(name, tensor); !done) return done;
+      continue;
+    }
+    const Tensor wide{tensor.shape, {room.get(), tensor.count()}};
+    if (auto done = read(name, wide); !done) return done;
+    encode(tensor.stored.kind, wide.values, tensor.stored.codes, tensor.stored.scales);
+  }
+  return {};
 }
 
 const Tensor* Weights::find(const std::string& name) const {
@@ -88,6 +132,16 @@ Weights::Shapes weight_shapes(const Decoder& d) {
   add_norm(d, outer.final_norm, d.hidden_size, shapes);
   if (!outer.head.empty()) shapes[outer.head] = {d.vocab_size, d.hidden_size};
   return shapes;
+}
+
+WeightBytes weight_bytes(const Decoder& decoder, BaseStorage storage) {
+  WeightBytes bytes;
+  for (const auto& [name, shape] : weight_shapes(decoder)) {
+    const StoredKind kind = stored_kind(decoder, storage, name, shape);
+    bytes.kept += places_of(kind, count_of(shape)).floats * sizeof(float);
+    if (kind != StoredKind::f32 && kind != StoredKind::mxfp4) bytes.loading = std::max(bytes.loading, padded(count_of(shape)) * sizeof(float));
+  }
+  return bytes;
 }
 
 std::int64_t count_parameters(const Decoder& decoder) {

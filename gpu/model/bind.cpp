@@ -16,7 +16,12 @@ class Finder {
  public:
   explicit Finder(const Binding& binding) : binding_(binding) {}
 
+  // nullptr too where the tensor is kept in fewer bits.
   const float* value(const std::string& name) { return find(binding_.weights, name); }
+  checkpoint::StoredMatrix stored(const std::string& name) {
+    const checkpoint::Tensor* tensor = name.empty() ? nullptr : binding_.weights->find(name);
+    return tensor ? tensor->stored : checkpoint::StoredMatrix{};
+  }
   float* gradient(const std::string& name) { return binding_.gradients ? find(binding_.gradients, name) : nullptr; }
   const std::string& missing() const { return missing_; }
 
@@ -47,6 +52,7 @@ Projection bind_linears(Finder& find, const std::vector<LinearLayer>& layers) {
   for (const auto& [name, in, out, bias] : layers) {
     LinearPart part{.out = out, .first = projection.out};
     part.weight = find.value(name + ".weight");
+    part.stored = find.stored(name + ".weight");
     part.weight_gradient = find.gradient(name + ".weight");
     if (bias) {
       part.bias = find.value(name + ".bias");
@@ -70,17 +76,18 @@ void bind_adapter(const Binding& binding, const LoraGroup& group, Projection& pr
                                    binding.lora_gradients ? binding.lora_gradients + member.b_offset : nullptr});
 }
 
-// One matrix of a tensor that holds those of all experts, [experts, in, out].
+// One matrix of a tensor that holds those of all experts, [experts, in, out], but [experts, out, in] as MXFP4.
 Projection bind_stacked(Finder& find, const std::string& name, std::int64_t expert, std::int64_t in, std::int64_t out, bool bias) {
   const auto at = [](auto* first, std::int64_t offset) { return first ? first + offset : nullptr; };
   LinearPart part{.out = out};
   part.weight = at(find.value(name), expert * in * out);
+  part.stored = find.stored(name).from(expert * in * out);
   part.weight_gradient = at(find.gradient(name), expert * in * out);
   if (bias) {
     part.bias = at(find.value(name + "_bias"), expert * out);
     part.bias_gradient = at(find.gradient(name + "_bias"), expert * out);
   }
-  return {.in = in, .out = out, .turned = true, .parts = {part}};
+  return {.in = in, .out = out, .turned = part.stored.kind != checkpoint::StoredKind::mxfp4, .parts = {part}};
 }
 
 Attention bind_attention(Finder& find, const Decoder& d, const LayerTensors& t) {
@@ -155,13 +162,14 @@ Inputs bind_inputs(Finder& find, const Decoder& d, const checkpoint::OuterTensor
           .tokens_gradient = find.gradient(t.embedding),
           .positions_gradient = find.gradient(t.positions),
           .type_gradient = find.gradient(t.types),
+          .stored_tokens = find.stored(t.embedding),
           .scale = static_cast<float>(d.embedding_scale),
           .norm = bind_norm(find, d, t.embedding_norm, d.hidden_size)};
 }
 
 Projection bind_head(Finder& find, const Decoder& d, const Binding& binding, const std::string& name) {
   Projection head{.in = d.hidden_size, .out = d.vocab_size};
-  head.parts.push_back({.out = d.vocab_size, .weight = find.value(name), .weight_gradient = find.gradient(name)});
+  head.parts.push_back({.out = d.vocab_size, .weight = find.value(name), .stored = find.stored(name), .weight_gradient = find.gradient(name)});
   if (binding.lora) bind_adapter(binding, binding.lora->head, head);
   return head;
 }

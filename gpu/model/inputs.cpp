@@ -5,6 +5,7 @@
 #include "gpu/kernels/bias.hpp"
 #include "gpu/kernels/embedding.hpp"
 #include "gpu/kernels/reduce.hpp"
+#include "gpu/model/stored_linear.hpp"
 
 namespace luthier::model {
 namespace {
@@ -21,7 +22,10 @@ void inputs_forward(const Pass& pass, float* x) {
   const Inputs& in = pass.network.inputs;
   const std::int64_t tokens = pass.tokens(), hidden = pass.hidden();
   float* sum = pass.ws.embedded ? pass.ws.embedded : x;
-  kernels::gather_rows(tokens, hidden, in.tokens, pass.batch.ids.data(), sum);
+  if (in.stored_tokens)
+    gather_stored_rows(in.stored_tokens, tokens, hidden, pass.batch.ids.data(), sum);
+  else
+    kernels::gather_rows(tokens, hidden, in.tokens, pass.batch.ids.data(), sum);
   if (in.scale != 1.0f) kernels::scale(tokens * hidden, in.scale, sum);
   if (in.positions) kernels::add_gathered_rows(tokens, hidden, in.positions, learned_positions(pass).data(), sum);
   if (in.type) kernels::add_bias(tokens, hidden, in.type, sum, hidden);

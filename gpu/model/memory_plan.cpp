@@ -1,25 +1,14 @@
 #include "gpu/model/memory_plan.hpp"
 
-#include "gpu/model/layout.hpp"
+#include "gpu/checkpoint/checkpoint.hpp"
 
 namespace luthier::model {
-namespace {
-
-std::size_t weight_bytes(const checkpoint::Decoder& decoder) {
-  Layout layout;
-  for (const auto& [name, shape] : checkpoint::weight_shapes(decoder)) {
-    std::size_t count = 1;
-    for (const std::int64_t extent : shape) count *= static_cast<std::size_t>(extent);
-    layout.add(count);
-  }
-  return layout.floats() * sizeof(float);
-}
-
-}  // namespace
 
 Result<MemoryPlan> memory_plan(const checkpoint::Decoder& decoder, const MemorySettings& settings) {
   MemoryPlan plan;
-  plan.weights = weight_bytes(decoder);
+  const checkpoint::WeightBytes weights = checkpoint::weight_bytes(decoder, settings.storage);
+  plan.weights = weights.kept;
+  plan.loading = weights.loading;
   LoraLayout lora;
   if (settings.full) {
     const std::size_t arrays = settings.keep == Keep::values ? 0 : settings.keep == Keep::gradients ? 1 : 3;

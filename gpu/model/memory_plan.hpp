@@ -17,11 +17,13 @@ struct MemorySettings {
   std::span<const checkpoint::LoraModule> modules{};  // their shapes count, not their values
   Keep keep = Keep::gradients_and_moments;
   PassSize pass{};
+  checkpoint::BaseStorage storage = checkpoint::BaseStorage::f32;
 };
 
 // In bytes, exactly what is allocated for each.
 struct MemoryPlan {
   std::size_t weights = 0;
+  std::size_t loading = 0;   // beside them, while they are read and before anything else is allocated
   std::size_t training = 0;  // an adapter's values, gradients, moments
   std::size_t workspace = 0;
   // The program itself, its libraries' own buffers, and the data set's ids. Not exact: a bound that measurements stay below.

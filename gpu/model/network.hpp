@@ -49,6 +49,7 @@ struct Block {
 struct Inputs {
   const float *tokens = nullptr, *positions = nullptr, *type = nullptr;  // [vocabulary, hidden], [positions, hidden], [hidden]
   float *tokens_gradient = nullptr, *positions_gradient = nullptr, *type_gradient = nullptr;  // added to; nullptr: frozen
+  checkpoint::StoredMatrix stored_tokens{};  // in place of `tokens`, where they are kept in fewer bits
   float scale = 1;  // of the tokens' embeddings
   Norm norm;
 

@@ -7,6 +7,7 @@
 #include "gpu/kernels/gemm.hpp"
 #include "gpu/kernels/random.hpp"
 #include "gpu/kernels/reduce.hpp"
+#include "gpu/model/stored_linear.hpp"
 
 namespace luthier::model {
 namespace {
@@ -19,24 +20,26 @@ struct Run {
   std::int64_t first, out;
   const float* weight;
   float* weight_gradient;
+  StoredMatrix stored;
 };
 
 std::vector<Run> runs_of(const Projection& p) {
   std::vector<Run> runs;
   for (const LinearPart& part : p.parts) {
     const bool continues =
-        !p.turned && !runs.empty() && part.weight == runs.back().weight + runs.back().out * p.in &&
+        !p.turned && !runs.empty() && part.weight && part.weight == runs.back().weight + runs.back().out * p.in &&
         (part.weight_gradient == nullptr) == (runs.back().weight_gradient == nullptr) &&
         (part.weight_gradient == nullptr || part.weight_gradient == runs.back().weight_gradient + runs.back().out * p.in);
     if (continues)
       runs.back().out += part.out;
     else
-      runs.push_back({part.first, part.out, part.weight, part.weight_gradient});
+      runs.push_back({part.first, part.out, part.weight, part.weight_gradient, part.stored});
   }
   return runs;
 }
 
-void run_forward(const Projection& p, const Run& run, std::int64_t rows, const float* x, float beta, float* y) {
+void run_forward(const Projection& p, const Run& run, std::int64_t rows, const float* x, float beta, float* y, const ProjectionScratch& scratch) {
+  if (run.stored) return stored_forward({run.stored, p.in, run.out, p.turned}, rows, x, p.in, beta, y + run.first, p.out, scratch.weight);
   if (p.turned)
     return gemm(Transpose::no, Transpose::no, rows, run.out, p.in, 1, x, p.in, run.weight, run.out, beta, y + run.first, p.out);
   gemm(Transpose::no, Transpose::yes, rows, run.out, p.in, 1, x, p.in, run.weight, p.in, beta, y + run.first, p.out);
@@ -48,7 +51,8 @@ void run_weight_gradient(const Projection& p, const Run& run, std::int64_t rows,
   gemm(Transpose::yes, Transpose::no, run.out, p.in, rows, 1, dy + run.first, p.out, x, p.in, 1, run.weight_gradient, p.in);
 }
 
-void run_backward(const Projection& p, const Run& run, std::int64_t rows, const float* dy, float beta, float* dx) {
+void run_backward(const Projection& p, const Run& run, std::int64_t rows, const float* dy, float beta, float* dx, const ProjectionScratch& scratch) {
+  if (run.stored) return stored_backward({run.stored, p.in, run.out, p.turned}, rows, dy + run.first, p.out, beta, dx, p.in, scratch.weight);
   if (p.turned)
     return gemm(Transpose::no, Transpose::yes, rows, p.in, run.out, 1, dy + run.first, p.out, run.weight, run.out, beta, dx, p.in);
   gemm(Transpose::no, Transpose::no, rows, p.in, run.out, 1, dy + run.first, p.out, run.weight, p.in, beta, dx, p.in);
@@ -129,7 +133,7 @@ void project(const Projection& p, std::int64_t rows, const float* x, float beta,
     kernels::round_to_bfloat16(rows * p.in, x, scratch.input);
     x = scratch.input;
   }
-  for (const Run& run : runs_of(p)) run_forward(p, run, rows, x, beta, y);
+  for (const Run& run : runs_of(p)) run_forward(p, run, rows, x, beta, y, scratch);
   for (const LinearPart& part : p.parts)
     if (part.bias) kernels::add_bias(rows, part.out, part.bias, y + part.first, p.out);
   if (p.rank == 0) return;
@@ -145,7 +149,7 @@ void project_backward(const Projection& p, std::int64_t rows, const float* x, co
   float beta = 0;
   for (const Run& run : runs_of(p)) {
     if (run.weight_gradient) run_weight_gradient(p, run, rows, x, dy);
-    if (dx) run_backward(p, run, rows, dy, beta, dx);
+    if (dx) run_backward(p, run, rows, dy, beta, dx, scratch);
     beta = 1;
   }
   for (const LinearPart& part : p.parts)

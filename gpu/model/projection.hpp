@@ -4,12 +4,15 @@
 #include <cstdint>
 #include <vector>
 
+#include "gpu/checkpoint/stored_matrix.hpp"
+
 namespace luthier::model {
 
 struct LinearPart {
   std::int64_t out = 0;
   std::int64_t first = 0;            // its first column in the group's output
-  const float* weight = nullptr;     // [out, in], or turned
+  const float* weight = nullptr;     // [out, in], or turned; nullptr: kept in fewer bits
+  checkpoint::StoredMatrix stored{};  // those; the weight is frozen then
   const float* bias = nullptr;       // [out]; nullptr: none
   float* weight_gradient = nullptr;  // added to; nullptr: frozen
   float* bias_gradient = nullptr;
@@ -51,6 +54,7 @@ struct Dropout {
 struct ProjectionScratch {
   float* low_rank = nullptr;  // [rows, largest rank]
   float* input = nullptr;     // [rows, largest in], for dropped or rounded inputs only
+  float* weight = nullptr;    // stored_room() of any matrix that is kept in fewer bits
 };
 
 // y: [rows, out] with leading dimension out; x: [rows, in]. beta 1 adds to y; y nullptr: only what backward needs is wanted.

@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <string>
 
+#include "gpu/checkpoint/checkpoint.hpp"
 #include "gpu/checkpoint/layer_tensors.hpp"
 #include "gpu/checkpoint/memory.hpp"
 #include "gpu/model/block_shape.hpp"
 #include "gpu/model/layout.hpp"
 #include "gpu/model/norm.hpp"
+#include "gpu/model/stored_linear.hpp"
 
 namespace luthier::model {
 namespace {
@@ -183,6 +185,17 @@ void take_shared(Taker& take, const Plan& plan, Workspace& ws) {
   take_head(take, plan, ws);
 }
 
+// The most that any product with a matrix in fewer bits uses.
+std::int64_t stored_room_max(const Decoder& decoder) {
+  std::int64_t most = 0;
+  for (const auto& [name, shape] : checkpoint::weight_shapes(decoder)) {
+    if (shape.size() < 2) continue;
+    const std::int64_t rows = shape[shape.size() - 2], width = shape.back();
+    most = std::max({most, stored_room(rows, width), stored_room(width, rows)});  // MXFP4 is stored the other way round
+  }
+  return most;
+}
+
 std::size_t lay_out(Workspace& ws, float* base, const Decoder& d, const LoraLayout* lora, const PassSize& size) {
   Taker take{{}, base};
   const Plan plan{d, lora, size, block_shapes(d)};
@@ -205,6 +218,7 @@ std::size_t lay_out(Workspace& ws, float* base, const Decoder& d, const LoraLayo
   ws.scratch.low_rank = take(rows, plan.rank_max());
   if (size.dropout || size.bfloat16)
     ws.scratch.input = take(rows, std::max({d.hidden_size, plan.most(queries_of), plan.most(width_of)}));
+  if (size.stored_weights) ws.scratch.weight = take(stored_room_max(d), 1);
   take_shared(take, plan, ws);
   return take.layout.floats();
 }

@@ -22,6 +22,7 @@ struct PassSize {
   bool bfloat16 = false;            // inputs of products are rounded; no backward pass
   // Of each layer only its input is kept, and the backward pass computes the rest again: the same bits, for a third more time.
   bool recompute = false;
+  bool stored_weights = false;      // matrices of the base are kept in fewer bits
 };
 
 // What one block leaves behind for its gradients. Without a backward pass all blocks share one.

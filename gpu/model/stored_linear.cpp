@@ -1,0 +1,151 @@
+#include "gpu/model/stored_linear.hpp"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cmath>
+#include <cstring>
+
+#include "gpu/checkpoint/mxfp4.hpp"
+#include "gpu/kernels/dispatch.hpp"
+#include "gpu/kernels/gemm.hpp"
+#include "gpu/kernels/profile.hpp"
+
+namespace luthier::model {
+namespace {
+
+using checkpoint::StoredKind;
+using kernels::gemm;
+using kernels::Transpose;
+
+constexpr std::int64_t room_floats = std::int64_t{1} << 20;  // 4 MiB: large products, and what a cache shared by two cores can hold
+
+// A byte has two values: looked up together.
+using Pairs = std::array<std::array<float, 2>, 256>;
+
+Pairs pairs_of(const std::array<float, 16>& values, bool high_first) {
+  Pairs pairs;
+  for (std::size_t byte = 0; byte < pairs.size(); ++byte) {
+    pairs[byte] = {values[byte & 15], values[byte >> 4]};
+    if (high_first) std::swap(pairs[byte][0], pairs[byte][1]);
+  }
+  return pairs;
+}
+
+const Pairs nf4_pairs = pairs_of(checkpoint::nf4_levels, true), fp4_pairs = pairs_of(checkpoint::fp4_values, false);
+
+LUTHIER_CLONES void widen_bf16(std::int64_t count, const std::byte* codes, float* out) {
+#pragma omp simd
+  for (std::int64_t i = 0; i < count; ++i) {
+    std::uint16_t bits;
+    std::memcpy(&bits, codes + 2 * i, sizeof bits);
+    out[i] = std::bit_cast<float>(std::uint32_t{bits} << 16);
+  }
+}
+
+LUTHIER_CLONES void widen_int8(std::int64_t blocks, const std::byte* codes, const std::byte* scales, float* out) {
+  for (std::int64_t b = 0; b < blocks; ++b) {
+    float scale;
+    std::memcpy(&scale, scales + b * 4, sizeof scale);
+    const auto* in = reinterpret_cast<const std::int8_t*>(codes) + b * 64;
+#pragma omp simd
+    for (int i = 0; i < 64; ++i) out[b * 64 + i] = scale * static_cast<float>(in[i]);
+  }
+}
+
+LUTHIER_CLONES void widen_pairs(const Pairs& pairs, std::int64_t bytes, const std::byte* codes, float scale, float* out) {
+  for (std::int64_t i = 0; i < bytes; ++i) std::memcpy(out + 2 * i, pairs[std::to_integer<std::size_t>(codes[i])].data(), 2 * sizeof(float));
+#pragma omp simd
+  for (std::int64_t i = 0; i < 2 * bytes; ++i) out[i] *= scale;
+}
+
+void widen_nf4(std::int64_t blocks, const std::byte* codes, const std::byte* scales, float* out) {
+  for (std::int64_t b = 0; b < blocks; ++b) {
+    float scale;
+    std::memcpy(&scale, scales + b * 4, sizeof scale);
+    widen_pairs(nf4_pairs, 32, codes + b * 32, scale, out + b * 64);
+  }
+}
+
+void widen_mxfp4(std::int64_t blocks, const std::byte* codes, const std::byte* scales, float* out) {
+  for (std::int64_t b = 0; b < blocks; ++b)
+    widen_pairs(fp4_pairs, 16, codes + b * 16, std::ldexp(1.0f, std::to_integer<int>(scales[b]) - 127), out + b * 32);
+}
+
+// Whole blocks, from the tensor's block of that number on.
+void widen(StoredKind kind, const StoredMatrix& m, std::int64_t block, std::int64_t blocks, float* out) {
+  switch (kind) {
+    case StoredKind::bf16: return widen_bf16(blocks, m.codes + 2 * block, out);
+    case StoredKind::int8: return widen_int8(blocks, m.codes + 64 * block, m.scales + 4 * block, out);
+    case StoredKind::nf4: return widen_nf4(blocks, m.codes + 32 * block, m.scales + 4 * block, out);
+    case StoredKind::mxfp4: return widen_mxfp4(blocks, m.codes + 16 * block, m.scales + block, out);
+    case StoredKind::f32: break;
+  }
+}
+
+// One thread's part. The ends of a range may lie within blocks.
+void decode_part(const StoredMatrix& m, std::int64_t first, std::span<float> out) {
+  const std::int64_t size = checkpoint::block_values(m.kind), begin = m.first + first, count = static_cast<std::int64_t>(out.size());
+  const std::int64_t head = std::min(count, (size - begin % size) % size), blocks = (count - head) / size;
+  checkpoint::decode_plain(m, first, out.first(static_cast<std::size_t>(head)));
+  widen(m.kind, m, (begin + head) / size, blocks, out.data() + head);
+  const std::int64_t done = head + blocks * size;
+  checkpoint::decode_plain(m, first + done, out.subspan(static_cast<std::size_t>(done)));
+}
+
+// Of [rows, width]: visit(first row, rows, their values).
+template <class Visit>
+void for_each_rows(const StoredMatrix& weight, std::int64_t rows, std::int64_t width, float* room, Visit visit) {
+  const std::int64_t at_once = stored_room(rows, width) / width;
+  for (std::int64_t first = 0; first < rows; first += at_once) {
+    const std::int64_t count = std::min(at_once, rows - first);
+    decode(weight, first * width, {room, static_cast<std::size_t>(count * width)});
+    visit(first, count);
+  }
+}
+
+}  // namespace
+
+std::int64_t stored_room(std::int64_t rows, std::int64_t width) {
+  return std::min(rows, std::max(std::int64_t{1}, room_floats / std::max(width, std::int64_t{1}))) * width;
+}
+
+void decode(const StoredMatrix& matrix, std::int64_t first, std::span<float> out) {
+  const kernels::Timed timed("stored weights");
+  constexpr std::int64_t part = 16384;
+  const std::int64_t count = static_cast<std::int64_t>(out.size());
+#pragma omp parallel for schedule(static) if (count > part)
+  for (std::int64_t begin = 0; begin < count; begin += part)
+    decode_part(matrix, first + begin, out.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(std::min(part, count - begin))));
+}
+
+void stored_forward(const StoredLinear& l, std::int64_t rows, const float* x, std::int64_t ldx, float beta, float* y, std::int64_t ldy,
+                    float* room) {
+  if (l.turned)
+    return for_each_rows(l.weight, l.in, l.out, room, [&](std::int64_t first, std::int64_t count) {
+      gemm(Transpose::no, Transpose::no, rows, l.out, count, 1, x + first, ldx, room, l.out, first == 0 ? beta : 1, y, ldy);
+    });
+  for_each_rows(l.weight, l.out, l.in, room, [&](std::int64_t first, std::int64_t count) {
+    gemm(Transpose::no, Transpose::yes, rows, count, l.in, 1, x, ldx, room, l.in, beta, y + first, ldy);
+  });
+}
+
+void stored_backward(const StoredLinear& l, std::int64_t rows, const float* dy, std::int64_t ldy, float beta, float* dx, std::int64_t ldx,
+                     float* room) {
+  if (l.turned)
+    return for_each_rows(l.weight, l.in, l.out, room, [&](std::int64_t first, std::int64_t count) {
+      gemm(Transpose::no, Transpose::yes, rows, count, l.out, 1, dy, ldy, room, l.out, beta, dx + first, ldx);
+    });
+  for_each_rows(l.weight, l.out, l.in, room, [&](std::int64_t first, std::int64_t count) {
+    gemm(Transpose::no, Transpose::no, rows, l.in, count, 1, dy + first, ldy, room, l.in, first == 0 ? beta : 1, dx, ldx);
+  });
+}
+
+void gather_stored_rows(const StoredMatrix& table, std::int64_t rows, std::int64_t width, const std::int32_t* ids, float* out) {
+  const kernels::Timed timed("embedding");
+#pragma omp parallel for schedule(static) if (rows > 16)
+  for (std::int64_t r = 0; r < rows; ++r)
+    decode_part(table, static_cast<std::int64_t>(ids[r]) * width, {out + r * width, static_cast<std::size_t>(width)});
+}
+
+}  // namespace luthier::model
