@@ -24,11 +24,13 @@ std::size_t count_of(const std::string& text, char wanted) {
 Result<Compiled> compile_automodel(const Json& spec, const ModelFacts& model) {
   const auto &training = spec["training"], &schedule = spec["schedule"], &batch = spec["batch"], &optimizer = spec["optimizer"];
   if (const auto missing = missing_feature(training)) return *missing;
-  if (const auto error = untrainable(model)) return *error;
   Compiled compiled;
   Json& config = compiled.config;
   const bool all_weights = training["finetuning_type"] == "all_weights";
-  compiled.is_adapter = training["finetuning_type"] == "lora" && training["lora"]["merge"] == false;
+  const bool is_unmerged = training["finetuning_type"] == "lora" && training["lora"]["merge"] == false;
+  compiled.is_adapter = is_unmerged && !model.is_embedding;
+  if (is_unmerged && model.is_embedding)
+    compiled.warnings.push_back("training.finetuning_type: the adapter is merged, because an embedding model's could not be served; the output is a model");
   config["method"] = all_weights ? "full" : "lora";
   if (!all_weights) {
     const auto& lora = training["lora"];
@@ -75,6 +77,10 @@ Result<Compiled> compile_automodel(const Json& spec, const ModelFacts& model) {
   config["packing"] = batch["sequence_packing"];
   config["shuffle"] = true;
   config["seed"] = schedule["seed"].is_null() ? Json(seed_default) : schedule["seed"];
+  if (model.is_embedding && compiled.preparation.contains("prompt_template"))
+    return invalid("dataset.prompt_template: rows of an embedding model are query, pos_doc and neg_doc; leave it out");
+  if (model.is_embedding)
+    if (auto ok = use_contrastive("batch.sequence_packing", compiled); !ok) return ok.error();
 
   warn_of_precision(training["precision"], "training.precision", compiled);
   warn_of_devices(parallelism, compiled);

@@ -11,15 +11,33 @@ namespace {
 std::optional<Error> missing_feature(const Json& training) {
   const auto& peft = training["peft"];
   const auto type = training["type"].get<std::string>();
-  if (type == "dpo" && !peft.is_null()) return invalid("training.peft: LoRA is not yet supported with DPO; the type sft works with it");
-  if (type == "dpo") return not_supported("training.type", "preference training (DPO)", "the type sft works");
-  if (type == "distillation") return not_supported("training.type", "distillation", "the type sft works");
+  if (type == "dpo" && !peft.is_null()) return invalid("training.peft: LoRA is not yet supported with DPO; leave peft out, or use the type sft");
+  if (type == "distillation") return not_supported("training.type", "distillation", "the types sft and dpo work");
   if (training["precision"] == "fp8") return not_supported("training.precision", "fp8", "bf16, fp16 and fp32 are accepted");
   if (peft.is_null()) return std::nullopt;
   if (peft["use_dora"] == true) return not_supported("training.peft.use_dora", "DoRA", "LoRA works: leave use_dora out");
   if (!peft["quantization"].is_null())
     return not_supported("training.peft.quantization", "a quantised base model", "LoRA on the model as it is works: leave quantization out");
   return std::nullopt;
+}
+
+// What the loss of a DPO job can be made of in the contract, and is not here.
+std::optional<Error> missing_in_dpo(const Json& training) {
+  if (training["ref_policy_kl_penalty"].get<double>() <= 0) return out_of_range("training.ref_policy_kl_penalty", "a number above 0", training["ref_policy_kl_penalty"]);
+  for (const auto* member : {"preference_average_log_probs", "sft_average_log_probs"})
+    if (training[member] == true) return not_supported("training." + std::string(member), "a mean over an answer's tokens", "false works: their sum");
+  if (training["preference_loss_weight"].get<double>() != 1) return not_supported("training.preference_loss_weight", "another weight of the loss", "1 works");
+  if (training["sft_loss_weight"].get<double>() != 0) return not_supported("training.sft_loss_weight", "a second loss, on the chosen answers", "0 works");
+  if (training["sequence_packing"] == true) return invalid("training.sequence_packing: pairs of answers are not packed; leave it out with the type dpo");
+  return std::nullopt;
+}
+
+// AdamW as the contract has it for DPO: another epsilon, the gradient's clip from the spec, and a warm-up of at least one step.
+void use_dpo(const Json& training, Optimisation& optimisation, Compiled& compiled) {
+  compiled.config["dpo"] = {{"beta", training["ref_policy_kl_penalty"]}};
+  compiled.preparation["warmup_least"] = 1;
+  optimisation.epsilon = 1e-5;
+  optimisation.max_grad_norm = training["max_grad_norm"].get<double>();
 }
 
 bool is_adam(std::string name) {
@@ -31,8 +49,10 @@ bool is_adam(std::string name) {
 
 Result<Compiled> compile_classic(const Json& spec, const ModelFacts& model) {
   const auto& training = spec["training"];
+  const bool is_dpo = training["type"] == "dpo";
   if (const auto missing = missing_feature(training)) return *missing;
-  if (const auto error = untrainable(model)) return *error;
+  if (const auto missing = is_dpo ? missing_in_dpo(training) : std::nullopt) return *missing;
+  if (const auto error = is_dpo ? no_text(model, "training.type dpo") : std::nullopt) return *error;
   Compiled compiled;
   Json& config = compiled.config;
   const auto& peft = training["peft"];
@@ -44,6 +64,8 @@ Result<Compiled> compile_classic(const Json& spec, const ModelFacts& model) {
     if (!targets) return targets.error();
     config["lora"] = {{"r", peft["rank"]}, {"alpha", peft["alpha"]}, {"dropout", peft["dropout"]}, {"target_modules", *targets}};
     if (!compiled.is_adapter) config["merge"] = true;
+    if (model.is_embedding && compiled.is_adapter)
+      return invalid("training.peft.merge: an adapter of an embedding model could not be served; say merge: true, or leave peft out to train all weights");
   }
   if (training["optimizer"].is_string() && !is_adam(training["optimizer"].get<std::string>()))
     return not_supported("training.optimizer", "the optimiser " + training["optimizer"].get<std::string>().substr(0, 64), "AdamW works: leave it out");
@@ -62,6 +84,7 @@ Result<Compiled> compile_classic(const Json& spec, const ModelFacts& model) {
   optimisation.beta1 = training["adam_beta1"].get<double>();
   optimisation.beta2 = training["adam_beta2"].get<double>();
   optimisation.warmup_steps = training["warmup_steps"].get<std::int64_t>();
+  if (is_dpo) use_dpo(training, optimisation, compiled);
   if (auto ok = add_optimisation(optimisation, config); !ok) return ok.error();
 
   if (const auto error = problem_of_length(training["max_seq_length"].get<std::int64_t>(), "training.max_seq_length")) return *error;
@@ -76,6 +99,8 @@ Result<Compiled> compile_classic(const Json& spec, const ModelFacts& model) {
   config["packing"] = training["sequence_packing"];
   config["shuffle"] = true;
   config["seed"] = training["seed"].is_null() ? Json(seed_default) : training["seed"];
+  if (model.is_embedding)
+    if (auto ok = use_contrastive("training.sequence_packing", compiled); !ok) return ok.error();
 
   warn_of_precision(training["precision"], "training.precision", compiled);
   warn_of_devices(parallelism, compiled);

@@ -1,5 +1,6 @@
 #include "actors/api/customization_compile_parts.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 namespace luthier::api {
@@ -53,9 +54,21 @@ Error out_of_range(const std::string& member, const std::string& rule, const Jso
   return invalid(member + ": " + rule + " is needed, not " + rest::dump(given).substr(0, 64));
 }
 
-std::optional<Error> untrainable(const ModelFacts& model) {
+std::optional<Error> no_text(const ModelFacts& model, const std::string& needed_by) {
   if (!model.is_embedding) return std::nullopt;
-  return invalid("model " + model.reference + " is an embedding model: its training is not yet supported; models that generate text can be trained");
+  return invalid("model " + model.reference + " is an embedding model, and " + needed_by +
+                 " needs one that generates text; embedding models are trained with the type sft, or by automodel");
+}
+
+// The micro-batch does not matter: each query is compared with its own passages alone, one that answers it and four that do not.
+Result<void> use_contrastive(const std::string& packing, Compiled& compiled) {
+  constexpr std::int64_t text_tokens_max = 512;
+  Json& config = compiled.config;
+  if (config["packing"] == true) return invalid(packing + ": texts of an embedding model are not packed; leave it out");
+  config["max_seq_length"] = std::min(config["max_seq_length"].get<std::int64_t>(), text_tokens_max);
+  config["contrastive"] = {{"temperature", 0.02},       {"in_batch_negatives", false}, {"negatives", 4},
+                           {"query_prefix", "query: "}, {"passage_prefix", "passage: "}};
+  return {};
 }
 
 Result<Json> lora_targets(const Json& targets, const Json& excluded, const std::vector<std::int64_t>& layers, const std::string& member) {

@@ -15,8 +15,8 @@ constexpr std::int64_t seed_default = 1111;
 // "<member>: <feature> is not yet supported; <what works>"
 Error not_supported(const std::string& member, const std::string& feature, const std::string& what_works);
 Error out_of_range(const std::string& member, const std::string& rule, const rest::Json& given);
-// The sentence about a model that is no language model; nothing: it can be trained.
-std::optional<Error> untrainable(const ModelFacts& model);
+// The sentence about a model that generates no text, and what needs one; nothing: it does.
+std::optional<Error> no_text(const ModelFacts& model, const std::string& needed_by);
 
 // Which layers get LoRA weights, as the engine is told: names match by suffix, patterns (with * or ?) the whole name. `targets` null:
 // every linear layer whose name ends in "proj". `layers` empty: all.
@@ -34,6 +34,9 @@ Result<void> add_optimisation(const Optimisation& optimisation, rest::Json& conf
 
 // Batches of the one device that trains: the same rows in a step, and the same mean over them, as on several.
 void add_batches(const Batches& batches, rest::Json& config);
+
+// What trains an embedding model, with the contract's constants. After the length of the texts; `packing` names the spec's member.
+Result<void> use_contrastive(const std::string& packing, Compiled& compiled);
 
 std::optional<Error> problem_of_length(std::int64_t max_seq_length, const std::string& member);
 std::optional<Error> problem_of_seed(const rest::Json& seed, const std::string& member);

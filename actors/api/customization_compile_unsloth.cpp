@@ -61,7 +61,7 @@ Result<Compiled> compile_unsloth(const Json& spec, const ModelFacts& model) {
   const auto &optimizer = spec["optimizer"], &dataset = spec["dataset"];
   for (const auto& missing : {missing_in_model(spec["model"]), missing_in_lora(training["lora"]), missing_in_rest(spec)})
     if (missing) return *missing;
-  if (const auto error = untrainable(model)) return *error;
+  if (const auto error = no_text(model, "the back end unsloth")) return *error;
   Compiled compiled;
   Json& config = compiled.config;
   const bool all_weights = training["finetuning_type"] == "all_weights";

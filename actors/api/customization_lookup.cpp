@@ -81,8 +81,10 @@ Or<ModelFound> find_base_model(const Context& context, const std::string& refere
   if (names.find("rerank") != names.npos || checkpoint.ends_with("ForSequenceClassification"))
     return detail(422, "model " + full + " is a re-ranking model, which cannot be fine-tuned; use an embedding model for retrieval, "
                        "or re-rank in the application");
-  found.facts.is_embedding = names.find("embed") != names.npos;
+  // By its names, as the contract has it; or the checkpoint itself says how its hidden states become a text's vector.
+  found.facts.is_embedding = names.find("embed") != names.npos || (spec.is_object() && spec.contains("pooling"));
   if (spec.is_object()) {
+    if (const auto* said = find_member(spec, "is_embedding_model"); said && *said == true) found.facts.is_embedding = true;
     found.facts.parameters = spec.value("base_num_parameters", std::int64_t{0});
     found.facts.experts = experts_of(spec);
   }

@@ -47,8 +47,10 @@ Result<Compiled> compiled(Backend backend, const char* patch = "{}", ModelFacts 
   return compile(backend, filled(backend, with(backend, patch)), model);
 }
 
-std::string refusal(Backend backend, const char* patch) {
-  const auto result = compiled(backend, patch);
+const ModelFacts embedder{"default/embedder", 1'000'000, {}, true};
+
+std::string refusal(Backend backend, const char* patch, ModelFacts model = {"default/smol", 1'000'000, {}, false}) {
+  const auto result = compiled(backend, patch, std::move(model));
   return result ? "" : result.error().message;
 }
 
@@ -224,7 +226,12 @@ TEST_CASE("the specs of the back ends become the engine's configuration") {
 TEST_CASE("what the engine does not have is refused by its member, with what works") {
   const std::tuple<Backend, const char*, const char*> cases[] = {
       {Backend::classic, R"({"training": {"type": "dpo"}})", "not yet supported with DPO"},
-      {Backend::classic, R"({"training": {"type": "dpo", "peft": null}})", "(DPO) is not yet supported"},
+      {Backend::classic, R"({"training": {"type": "dpo", "peft": null, "ref_policy_kl_penalty": 0}})", "training.ref_policy_kl_penalty"},
+      {Backend::classic, R"({"training": {"type": "dpo", "peft": null, "preference_average_log_probs": true}})", "training.preference_average_log_probs"},
+      {Backend::classic, R"({"training": {"type": "dpo", "peft": null, "sft_average_log_probs": true}})", "training.sft_average_log_probs"},
+      {Backend::classic, R"({"training": {"type": "dpo", "peft": null, "preference_loss_weight": 0.5}})", "training.preference_loss_weight"},
+      {Backend::classic, R"({"training": {"type": "dpo", "peft": null, "sft_loss_weight": 0.1}})", "training.sft_loss_weight"},
+      {Backend::classic, R"({"training": {"type": "dpo", "peft": null, "sequence_packing": true}})", "training.sequence_packing"},
       {Backend::classic, R"({"training": {"type": "distillation", "teacher_model": "big"}})", "distillation is not yet supported"},
       {Backend::classic, R"({"training": {"peft": {"use_dora": true}}})", "DoRA is not yet supported"},
       {Backend::classic, R"({"training": {"peft": {"quantization": {"precision": "4bit"}}}})", "not yet supported"},
@@ -250,7 +257,59 @@ TEST_CASE("what the engine does not have is refused by its member, with what wor
     INFO(name_of(backend) << " " << patch);
     CHECK(refusal(backend, patch).find(words) != std::string::npos);
   }
-  CHECK_FALSE(compiled(Backend::classic, "{}", {"default/embedder", 0, {}, true}));
+}
+
+TEST_CASE("a DPO job has the contract's optimiser, all weights and a model as its output") {
+  const auto result = compiled(Backend::classic, R"({"training": {"type": "dpo", "peft": null, "max_grad_norm": 0.5, "min_learning_rate": 1e-6}})");
+  REQUIRE(result);
+  CHECK(result->config["method"] == "full");
+  CHECK(result->config["dpo"] == Json::parse(R"({"beta": 0.05})"));
+  CHECK(result->config["max_grad_norm"] == 0.5);
+  CHECK(result->config["eps"] == 1e-5);
+  CHECK(result->config["schedule"] == "cosine");
+  CHECK(result->config["min_learning_rate"] == 1e-6);
+  CHECK(result->preparation["warmup_least"] == 1);
+  CHECK_FALSE(result->is_adapter);
+  CHECK(compiled(Backend::classic, R"({"training": {"type": "dpo", "peft": null, "ref_policy_kl_penalty": 0.2}})")->config["dpo"]["beta"] == 0.2);
+  CHECK(compiled(Backend::classic)->config.contains("dpo") == false);
+  CHECK(compiled(Backend::classic)->config["eps"] == 1e-8);
+}
+
+TEST_CASE("an embedding model is trained with the contract's constants, and becomes a model") {
+  const auto constants = Json::parse(R"({"temperature": 0.02, "in_batch_negatives": false, "negatives": 4, "query_prefix": "query: ",
+                                         "passage_prefix": "passage: "})");
+  const std::tuple<Backend, const char*, const char*> cases[] = {{Backend::classic, R"({"training": {"peft": null}})", "full"},
+                                                                 {Backend::classic, R"({"training": {"peft": {"merge": true}}})", "lora"},
+                                                                 {Backend::automodel, "{}", "lora"},
+                                                                 {Backend::automodel, R"({"training": {"finetuning_type": "all_weights"}})", "full"}};
+  for (const auto& [backend, patch, method] : cases) {
+    INFO(name_of(backend) << " " << patch);
+    const auto result = compiled(backend, patch, embedder);
+    REQUIRE(result);
+    CHECK(result->config["contrastive"] == constants);
+    CHECK(result->config["max_seq_length"] == 512);
+    CHECK(result->config["method"] == method);
+    CHECK(result->config.contains("merge") == (std::string(method) == "lora"));
+    CHECK_FALSE(result->is_adapter);
+  }
+  CHECK(compiled(Backend::classic, R"({"training": {"peft": null, "max_seq_length": 64}})", embedder)->config["max_seq_length"] == 64);
+  CHECK(compiled(Backend::automodel, "{}", embedder)->warnings.size() == 1);
+  CHECK_FALSE(compiled(Backend::automodel)->config.contains("contrastive"));
+}
+
+TEST_CASE("what an embedding model cannot be trained with is refused") {
+  const std::tuple<Backend, const char*, const char*> cases[] = {
+      {Backend::classic, "{}", "training.peft.merge"},
+      {Backend::classic, R"({"training": {"type": "dpo", "peft": null}})", "default/embedder is an embedding model"},
+      {Backend::classic, R"({"training": {"peft": null, "sequence_packing": true}})", "training.sequence_packing"},
+      {Backend::automodel, R"({"batch": {"sequence_packing": true}})", "batch.sequence_packing"},
+      {Backend::automodel, R"({"dataset": {"prompt_template": "{a} {b}"}})", "dataset.prompt_template"},
+      {Backend::unsloth, "{}", "default/embedder is an embedding model"},
+  };
+  for (const auto& [backend, patch, words] : cases) {
+    INFO(name_of(backend) << " " << patch);
+    CHECK(refusal(backend, patch, embedder).find(words) != std::string::npos);
+  }
 }
 
 TEST_CASE("a merged adapter is trained as LoRA and becomes a model") {

@@ -52,6 +52,7 @@ class Rows {
   const text::Tokenizer* tokenizer_;
   const std::function<bool()>& is_cancelled_;
   std::unique_ptr<RowFormat> format_;  // of the first row
+  bool is_converted_ = false;          // some row becomes another line
   std::vector<Line> lines_;
 };
 
@@ -97,18 +98,20 @@ Result<void> Rows::check(const std::string& line, const std::string& place) {
   }
   if (!row->object()) return at_row(place, invalid("not a JSON object"));
   const auto converted = format_->convert(*row);
-  return converted ? Result<void>() : at_row(place, converted.error());
+  if (!converted) return at_row(place, converted.error());
+  is_converted_ |= converted->has_value();
+  return {};
 }
 
 Result<std::optional<std::string>> Rows::convert(const std::string& line) const {
-  if (format_->keeps_lines()) return std::optional<std::string>();
+  if (!is_converted_) return std::optional<std::string>();
   const auto row = json::parse(line, row_bounds);
   if (!row) return row.error();
   return format_->convert(*row);
 }
 
 std::optional<RowsFile> Rows::as_it_is() const {
-  if (files_.size() != 1 || !format_->keeps_lines()) return std::nullopt;
+  if (files_.size() != 1 || is_converted_) return std::nullopt;
   return RowsFile{directory_ / files_[0], files_[0], static_cast<std::int64_t>(lines_.size())};
 }
 

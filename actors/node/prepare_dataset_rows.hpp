@@ -18,8 +18,12 @@ class Tokenizer;
 
 namespace luthier::node {
 
+// What a training makes of its rows.
+enum class RowUse { text, preferences, embeddings };
+
 // What the job says of its rows.
 struct RowSettings {
+  RowUse use = RowUse::text;
   std::string prompt_template;       // with two {placeholders}; empty: none
   std::string text_field;            // train on all of this member, a text; empty: prompt and completion, or messages
   bool apply_chat_template = false;  // with text_field: render `messages` into it
@@ -31,7 +35,6 @@ class RowFormat {
   virtual ~RowFormat() = default;
   // The row as the engine reads it; nullopt: it reads the line as it is. `invalid` when the row does not fit, saying why.
   virtual Result<std::optional<std::string>> convert(const json::Value& row) const = 0;
-  virtual bool keeps_lines() const = 0;  // convert() never gives another line
   const std::string& warning() const { return warning_; }  // what the user should know; empty: nothing
 
  protected:

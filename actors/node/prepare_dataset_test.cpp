@@ -158,7 +158,98 @@ TEST_CASE("a bad row is told with its file and its line") {
   }
   CHECK(Prepared(Files{{"training.jsonl", ""}}).refusal() == "training.jsonl has no rows");
   CHECK(Prepared(Files{{"train.jsonl", R"({"text": 5})"}}).refusal().find("its members are \"text\"") != std::string::npos);
-  CHECK(Prepared(Files{{"train.jsonl", R"({"query":"q","pos_doc":"p","neg_doc":["n"]})"}}).refusal().find("embedding") != std::string::npos);
+  CHECK(Prepared(Files{{"train.jsonl", R"({"query":"q","pos_doc":"p","neg_doc":["n"]})"}}).refusal().find("the model is none; it is trained on prompt and completion") != std::string::npos);
+}
+
+TEST_CASE("preferences of the four forms are taken as they are by a job that trains on them") {
+  const auto assistant = [](const char* words) { return std::string(R"([{"role":"assistant","content":")") + words + R"("}])"; };
+  const auto talk = [](const char* words) {
+    return std::string(R"([{"role":"user","content":"q"},{"role":"assistant","content":")") + words + R"("}])";
+  };
+  const std::string context = R"("context":[{"role":"user","content":"q"}],)";
+  const std::string forms[] = {
+      R"({"prompt":"q","chosen":"a","rejected":"b"})",
+      R"({"prompt":"q","chosen_response":"a","rejected_response":"b","id":7})",
+      R"({"prompt":[{"role":"user","content":"q"}],"chosen":)" + assistant("a") + R"(,"rejected":)" + assistant("b") + "}",
+      R"({"prompt":"q","chosen":)" + talk("a") + R"(,"rejected":)" + talk("b") + "}",
+      "{" + context + R"("completions":[{"rank":1,"completion":)" + assistant("b") + R"(},{"rank":0,"completion":)" + assistant("a") + "}]}",
+      "{" + context + R"("response1":"a","response2":"b","overall_preference":-2})",
+      R"({"context":"q","response1":"a","response2":"b","overall_preference":0})",
+  };
+  for (const auto& row : forms) {
+    INFO(row);
+    Prepared dataset(Files{{"train.jsonl", row + "\n" + row + "\n"}, {"val.jsonl", row + "\n"}});
+    dataset.settings.use = RowUse::preferences;
+    const auto prepared = dataset.run();
+    CHECK(dataset.refusal() == "");
+    REQUIRE(prepared);
+    CHECK(prepared->training.original == "train.jsonl");
+    dataset.settings.use = RowUse::text;
+    CHECK(dataset.refusal().find("train.jsonl: row 1: these rows are preferences") == 0);
+    CHECK(dataset.refusal().find("training.type dpo") != std::string::npos);
+  }
+}
+
+TEST_CASE("a preference loses the members that would make it a row of another kind") {
+  Prepared dataset(Files{{"train.jsonl", R"({"messages":[],"prompt":"q","chosen":"a","score":2,"rejected":"b","tools":[]})" "\n"}, {"val.jsonl", R"({"prompt":"q","chosen":"a","rejected":"b","score":1})" "\n"}});
+  dataset.settings.use = RowUse::preferences;
+  const auto prepared = dataset.run();
+  REQUIRE(prepared);
+  CHECK(content(prepared->training) == R"({"prompt":"q","chosen":"a","rejected":"b","tools":[]})" "\n");
+  CHECK(prepared->training.place_of(1) == "train.jsonl: row 1");
+  CHECK(prepared->validation->original == "val.jsonl");
+}
+
+TEST_CASE("a bad preference is told with its file and its line") {
+  const std::string pair = R"({"prompt":"q","chosen":"a","rejected":"b"})", talk = R"([{"role":"user","content":"q"},{"role":"assistant","content":"a"}])";
+  const std::string scored = R"({"context":"q","response1":"a","response2":"b","overall_preference":1})";
+  const std::string ranked = R"({"context":[{"role":"user","content":"q"}],"completions":[{"rank":0,"completion":[{"role":"assistant","content":"a"}]},{"rank":1,"completion":[{"role":"assistant","content":"b"}]}]})";
+  const std::tuple<std::string, std::string, const char*> cases[] = {
+      {pair, R"({"prompt":"q","chosen":"a"})", "\"rejected\" is missing"},
+      {pair, R"({"prompt":5,"chosen":"a","rejected":"b"})", "\"prompt\" must be a string or a list of messages"},
+      {pair, R"({"prompt":"","chosen":"a","rejected":"b"})", "\"prompt\" is empty"},
+      {pair, R"({"prompt":"q","chosen":[{"role":"user","content":"a"}],"rejected":"b"})", "all rows must be of one form"},
+      {pair, scored, "all rows must be of one form"},
+      {R"({"chosen":)" + talk + R"(,"rejected":)" + talk + "}", R"({"chosen":)" + talk + R"(,"rejected":[{"role":"user","content":"q"}]})", "\"rejected\" must end with a message of the role \"assistant\""},
+      {scored, R"({"context":"q","response1":"a","response2":"b","overall_preference":"first"})", "\"overall_preference\" must be a whole number"},
+      {ranked, R"({"context":[{"role":"user","content":"q"}],"completions":[]})", "must be a list of two"},
+      {ranked, R"({"context":[{"role":"user"}],"completions":[1,2]})", "context[0]: needs \"content\""},
+      {ranked, R"({"context":[{"role":"user","content":"q"}],"completions":[{"rank":0.5},{"rank":1}]})", "completions[0]: needs a \"rank\""},
+  };
+  for (const auto& [good, bad, words] : cases) {
+    INFO(bad);
+    Prepared dataset(Files{{"train.jsonl", good + "\n" + bad + "\n"}});
+    dataset.settings.use = RowUse::preferences;
+    CHECK(dataset.refusal().find("train.jsonl: row 2: ") == 0);
+    CHECK(dataset.refusal().find(words) != std::string::npos);
+  }
+  Prepared text(Files{{"train.jsonl", row(1) + row(2)}});
+  text.settings.use = RowUse::preferences;
+  CHECK(text.refusal().find("train.jsonl: row 1: these rows are prompts and completions, and a job of the type dpo needs preferences") == 0);
+}
+
+TEST_CASE("rows of an embedding model are taken as they are, and checked") {
+  const std::string good = R"({"query":"q","pos_doc":"p","neg_doc":["n","m"],"id":1})" "\n";
+  const auto prepare = [&](const std::string& rows) {
+    Prepared dataset(Files{{"train.jsonl", rows}, {"val.jsonl", good}});
+    dataset.settings.use = RowUse::embeddings;
+    const auto prepared = dataset.run();
+    return prepared ? prepared->training.original : prepared.error().message;
+  };
+  CHECK(prepare(good + good) == "train.jsonl");
+  const std::pair<const char*, const char*> cases[] = {
+      {R"({"query":"q","neg_doc":["n"]})", "\"pos_doc\" is missing"},
+      {R"({"query":" ","pos_doc":"p","neg_doc":["n"]})", "\"query\" is empty"},
+      {R"({"query":"q","pos_doc":"p","neg_doc":"n"})", "\"neg_doc\" must be a list of strings"},
+      {R"({"query":"q","pos_doc":"p","neg_doc":[]})", "\"neg_doc\" has no text"},
+      {R"({"query":"q","pos_doc":"p","neg_doc":["n"],"prompt":"a","completion":"b"})", "fits both embedding and prompt/completion"},
+  };
+  for (const auto& [bad, words] : cases) {
+    INFO(bad);
+    CHECK(prepare(good + bad).find(words) != std::string::npos);
+    CHECK(prepare(good + bad).find("train.jsonl: row 2: ") == 0);
+  }
+  CHECK(prepare(row(1)).find("train.jsonl: row 1: these rows are prompts and completions, and the model is an embedding model") == 0);
 }
 
 TEST_CASE("conversations are checked as the contract has them") {
@@ -240,12 +331,13 @@ TEST_CASE("validation is as often as the interval says, and happens before the e
 
 TEST_CASE("a preparation is read leniently where it says nothing, and strictly where it does") {
   CHECK(read_preparation("null")->rows.splits);
-  const auto wish = read_preparation(R"({"text_field":"t","splits":false,"any_name":true,"warmup_ratio":0.5,"validation_steps":3})");
+  const auto wish = read_preparation(R"({"text_field":"t","splits":false,"any_name":true,"warmup_ratio":0.5,"warmup_least":1,"validation_steps":3})");
   REQUIRE(wish);
   CHECK(wish->rows.text_field == "t");
   CHECK_FALSE(wish->rows.splits);
   CHECK(wish->any_name);
   CHECK(wish->warmup_ratio == 0.5);
+  CHECK(wish->warmup_least == 1);
   CHECK_FALSE(read_preparation(R"({"splits":"no"})"));
   CHECK_FALSE(read_preparation(R"({"prompt_template":"{one}"})"));
 }

@@ -49,6 +49,11 @@ struct Scratch {
   fs::path made() const { return root / "made"; }
 };
 
+RowUse use_of(const train::TrainingConfig& config) {
+  if (config.dpo) return RowUse::preferences;
+  return config.contrastive ? RowUse::embeddings : RowUse::text;
+}
+
 Result<PreparedDataset> read_dataset(const core::Preparation& preparation, const PreparationWish& wish, const Scratch& scratch,
                                      const fs::path& model, const std::function<bool()>& is_cancelled) {
   DatasetRequest request;
@@ -85,6 +90,7 @@ Result<PreparedDataset> read_dataset(const core::Preparation& preparation, const
 }
 
 Result<void> finish_schedule(const PreparationWish& wish, std::int64_t steps, train::TrainingConfig& config) {
+  config.warmup_steps = std::max(config.warmup_steps, std::min(wish.warmup_least, steps - 1));
   if (wish.warmup_ratio) config.warmup_steps = static_cast<std::int64_t>(std::ceil(*wish.warmup_ratio * static_cast<double>(steps)));
   if (config.warmup_steps == 0 || config.warmup_steps < steps) return {};
   if (wish.warmup_ratio) return (config.warmup_steps = steps - 1), Result<void>();
@@ -148,6 +154,7 @@ Result<PreparationWish> read_preparation(const std::string& text) {
     wish.any_name = object.value("any_name", false);
     wish.validation = object.value("validation", "");
     if (object.contains("warmup_ratio")) wish.warmup_ratio = object["warmup_ratio"].get<double>();
+    wish.warmup_least = object.value("warmup_least", std::int64_t{0});
     if (object.contains("validation_steps")) wish.validation_steps = object["validation_steps"].get<std::int64_t>();
     if (object.contains("validation_interval")) wish.validation_interval = object["validation_interval"].get<double>();
   } catch (const json::exception&) {
@@ -172,8 +179,9 @@ std::int64_t validation_every(const PreparationWish& wish, std::int64_t steps_pe
 Result<core::Prepared> WorldChecker::prepare(const core::Preparation& preparation) {
   auto config = train::parse_training_config(preparation.config);
   if (!config) return config.error();
-  const auto wish = read_preparation(preparation.preparation);
+  auto wish = read_preparation(preparation.preparation);
   if (!wish) return wish.error();
+  wish->rows.use = use_of(*config);
   if (auto room = check_space(preparation, scratch_.parent_path()); !room) return room.error();
 
   auto root = TemporaryDirectory::make(scratch_);

@@ -29,6 +29,7 @@ struct PreparationWish {
   bool any_name = false;                  // every .jsonl and .json of the fileset is a file of rows
   std::string validation;                 // a fileset; read by whoever gathers the files
   std::optional<double> warmup_ratio;     // of all steps
+  std::int64_t warmup_least = 0;          // steps, where the job has more than those
   std::optional<double> validation_interval;  // up to 1: of an epoch; above: steps
   std::optional<std::int64_t> validation_steps;  // the same, always steps
 };
