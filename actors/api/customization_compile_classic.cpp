@@ -27,7 +27,7 @@ std::optional<Error> missing_in_dpo(const Json& training) {
   for (const auto* member : {"preference_average_log_probs", "sft_average_log_probs"})
     if (training[member] == true) return not_supported("training." + std::string(member), "a mean over an answer's tokens", "false works: their sum");
   if (training["preference_loss_weight"].get<double>() != 1) return not_supported("training.preference_loss_weight", "another weight of the loss", "1 works");
-  if (training["sft_loss_weight"].get<double>() != 0) return not_supported("training.sft_loss_weight", "a second loss, on the chosen answers", "0 works");
+  if (training["sft_loss_weight"].get<double>() != 0) return not_supported("training.sft_loss_weight", "a second loss on the chosen answers", "0 works");
   if (training["sequence_packing"] == true) return invalid("training.sequence_packing: pairs of answers are not packed; leave it out with the type dpo");
   return std::nullopt;
 }

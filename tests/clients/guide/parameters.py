@@ -8,7 +8,7 @@ MODEL, ROWS = "default/base", "fileset://default/who"
 MEMBERS = [
     ("model", "used: `workspace/name`, or a name in the job's workspace", "default/nobody"),
     ("dataset", "used", "hf://default/who"),
-    ("training.type", "used: `sft`. The reference's `dpo` and `distillation` are not there, with the members that only they have", "dpo"),
+    ("training.type", "used: `sft` and `dpo`. The reference's `distillation` is not there, with the members that only it has", "distillation"),
     ("training.peft", "used: LoRA with an object, all weights with null", None),
     ("training.peft.type", "checked", "prompt"),
     ("training.peft.rank", "used", 0),
@@ -35,6 +35,12 @@ MEMBERS = [
     ("training.max_seq_length", "used: longer rows are cut", 1),
     ("training.precision", "checked: trains in fp32 whatever it says, and warns", "fp8"),
     ("training.seed", "used; null is 1111", -1),
+    ("training.ref_policy_kl_penalty", "of `dpo`: used, the beta of its loss", 0),
+    ("training.max_grad_norm", "of `dpo`: used", -1),
+    ("training.preference_average_log_probs", "of `dpo`: refused when true", True),
+    ("training.sft_average_log_probs", "of `dpo`: refused when true", True),
+    ("training.preference_loss_weight", "of `dpo`: refused unless 1", 0.5),
+    ("training.sft_loss_weight", "of `dpo`: refused unless 0", 0.5),
     ("training.parallelism.num_gpus_per_node", "checked; the job waits for so many devices, and one trains", 0),
     ("training.parallelism.num_nodes", "the same, multiplied with it", 0),
     ("training.parallelism.tensor_parallel_size", "checked", 2),
@@ -55,15 +61,21 @@ MEMBERS = [
 ]
 
 
+def is_of_dpo(member):
+    return dict((name, verdict) for name, verdict, _ in MEMBERS).get(member, "").startswith("of `dpo`")
+
+
 def spec_with(member, value):
     spec = {"model": MODEL, "dataset": ROWS, "training": {"type": "sft", "peft": {"type": "lora"}}}
+    if is_of_dpo(member):
+        spec["training"] = {"type": "dpo"}
     *path, last = member.split(".")
     place = spec
     for name in path:
         place = place.setdefault(name, {})
     place[last] = value
-    if member == "training.type":  # LoRA would be refused before the type is
-        del spec["training"]["peft"]
+    if member == "training.type":  # its teacher would be missed before the type is refused
+        spec["training"]["teacher_model"] = MODEL
     return spec
 
 
@@ -88,12 +100,16 @@ def cell(value):
     return f"`{json.dumps(value)}`" if not isinstance(value, str) else f"`{value}`"  # noqa: F821
 
 
-asked = client.customization.jobs.create(spec=spec_with("deployment_config", {}))  # noqa: F821
-client.customization.jobs.delete(asked.name)  # noqa: F821
-resolved = asked.spec.to_dict(mode="json")
+def resolved(member, value):
+    asked = client.customization.jobs.create(spec=spec_with(member, value))  # noqa: F821
+    client.customization.jobs.delete(asked.name)  # noqa: F821
+    return asked.spec.to_dict(mode="json")
+
+
+of_sft, of_dpo = resolved("deployment_config", {}), resolved("training.max_grad_norm", 1.0)
 print("| member | default | Luthier | refuses, for example |\n|---|---|---|---|")
 for member, verdict, bad in MEMBERS:
-    default = member_of(resolved, member)
+    default = member_of(of_dpo if is_of_dpo(member) else of_sft, member)
     given = member in ("model", "dataset", "training.type", "training.peft", "deployment_config", "output.name") or default == {}
     example = "" if bad is None else f"{cell(bad)}: {refusal(member, bad)}".replace("|", "\\|")
     print(f"| `{member}` | {'' if given else cell(default)} | {verdict} | {example} |")
