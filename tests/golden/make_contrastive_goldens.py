@@ -3,10 +3,10 @@
 
     make_contrastive_goldens.py     from the root of the tree after make_family_goldens.py, with the same packages
 
-contrastive/ has tokenizer.json and tokenizer_config.json for the families' models, rows.jsonl, held-out.jsonl and corpus.jsonl, and of each case
-NAME.json {"config", "curve": [{"step", "loss", "grad_norm", "lr", "tokens"}], "validation": {...}, "before": retrieval of held-out.jsonl with
-corpus.jsonl}, NAME.safetensors (what was trained, after the last step) and bert.adapter/, where that one starts. Texts go through the network
-one by one, in float64; the order of the rows is the file's.
+contrastive/ has tokenizer.json and tokenizer_config.json for the families' models, rows.jsonl, held-out.jsonl and corpus.jsonl, and of
+each case NAME.json {"config", "curve": [{"step", "loss", "grad_norm", "lr", "tokens"}], "validation": {...}, "before": retrieval of
+held-out.jsonl with corpus.jsonl}, NAME.safetensors (what was trained, after the last step) and bert.adapter/, where that one starts. Texts
+go through the network one by one, in float64; the order of the rows is the file's.
 """
 import json, math, random
 from pathlib import Path
@@ -27,9 +27,11 @@ COMMON = {"max_steps": 5, "batch_size": 3, "gradient_accumulation": 2, "min_lear
           "betas": [0.9, 0.99], "eps": 1e-8, "weight_decay": 0.1, "max_grad_norm": 1.0, "max_seq_length": LENGTH}
 CASES = {
     "llama-bidirectional": {"method": "full", "learning_rate": 2e-3, **COMMON, "contrastive": {"temperature": 0.2, "negatives": 2}},
-    "bert": {"method": "lora", "lora": {"r": 2, "alpha": 4, "target_modules": ["query", "key", "value", "output.dense", "intermediate.dense"]},
+    "bert": {"method": "lora",
+             "lora": {"r": 2, "alpha": 4, "target_modules": ["query", "key", "value", "output.dense", "intermediate.dense"]},
              "learning_rate": 2e-3, **COMMON,
-             "contrastive": {"temperature": 0.1, "in_batch_negatives": False, "max_query_length": 5, "query_prefix": "query : ", "passage_prefix": ""}},
+             "contrastive": {"temperature": 0.1, "in_batch_negatives": False, "max_query_length": 5, "query_prefix": "query : ",
+                             "passage_prefix": ""}},
     "qwen3": {"method": "lora", "learning_rate": 2e-3, **COMMON, "contrastive": {"temperature": 0.5, "negatives": 0}},
 }
 POOLING = {"llama-bidirectional": "mean", "bert": "cls", "qwen3": "last"}
@@ -80,7 +82,8 @@ class Embedder:
     def __call__(self, ids):
         ids = torch.tensor([ids])
         if self.name == "llama-bidirectional":
-            states = self.model(ids, attention_mask=torch.zeros(1, 1, ids.shape[1], ids.shape[1], dtype=torch.float64), use_cache=False).last_hidden_state[0]
+            everyone = torch.zeros(1, 1, ids.shape[1], ids.shape[1], dtype=torch.float64)
+            states = self.model(ids, attention_mask=everyone, use_cache=False).last_hidden_state[0]
         elif self.name == "bert":
             states = self.model(ids).last_hidden_state[0]
         else:
@@ -91,7 +94,8 @@ class Embedder:
 
 def loss_of(embed, rows, settings):
     """The sum of the losses of one micro-batch."""
-    rows = [(embed.ids(r["query"], True), [embed.ids(d, False) for d in [r["pos_doc"], *r["neg_doc"][:settings.get("negatives", 4)]]]) for r in rows]
+    negatives = settings.get("negatives", 4)
+    rows = [(embed.ids(r["query"], True), [embed.ids(d, False) for d in [r["pos_doc"], *r["neg_doc"][:negatives]]]) for r in rows]
     vectors = {ids: embed(ids) for query, documents in rows for ids in [query, *documents]}
     total, tokens = 0.0, sum(len(q) + sum(map(len, d)) for q, d in rows)
     for at, (query, documents) in enumerate(rows):
@@ -121,7 +125,8 @@ def train(embed, rows, config):
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_([p for _, p in named], config["max_grad_norm"])
         optimiser.step()
-        curve.append({"step": step + 1, "loss": loss.item(), "grad_norm": norm.item(), "lr": rate(config, step), "tokens": sum(p[1] for p in parts)})
+        curve.append({"step": step + 1, "loss": loss.item(), "grad_norm": norm.item(), "lr": rate(config, step),
+                      "tokens": sum(p[1] for p in parts)})
     return curve
 
 
@@ -151,7 +156,8 @@ def adapted(embed, name, config):
     if name == "qwen3":
         return peft.PeftModel.from_pretrained(embed.model, HERE / "families/qwen3/adapter", is_trainable=True)
     lora = config["lora"]
-    model = peft.get_peft_model(embed.model, peft.LoraConfig(r=lora["r"], lora_alpha=lora["alpha"], lora_dropout=0.0, target_modules=lora["target_modules"]))
+    settings = peft.LoraConfig(r=lora["r"], lora_alpha=lora["alpha"], lora_dropout=0.0, target_modules=lora["target_modules"])
+    model = peft.get_peft_model(embed.model, settings)
     generator = torch.Generator().manual_seed(5)
     with torch.no_grad():
         for tensor, p in model.named_parameters():
@@ -184,9 +190,12 @@ def main():
         negatives, size = config["contrastive"].get("negatives", 4), config["batch_size"]
         validation = retrieval(embed, held_out, negatives=negatives, merge=False)
         with torch.no_grad():
-            validation["loss"] = sum(loss_of(embed, held_out[i:i + size], config["contrastive"])[0] for i in range(0, len(held_out), size)).item() / len(held_out)
-        save_file({peft_name(n): p.detach().float().contiguous() for n, p in embed.model.named_parameters() if p.requires_grad}, OUT / f"{name}.safetensors")
-        (OUT / f"{name}.json").write_text(json.dumps({"config": config, "curve": curve, "validation": validation, "before": before}, indent=1) + "\n")
+            losses = [loss_of(embed, held_out[i:i + size], config["contrastive"])[0] for i in range(0, len(held_out), size)]
+            validation["loss"] = sum(losses).item() / len(held_out)
+        trained = {peft_name(n): p.detach().float().contiguous() for n, p in embed.model.named_parameters() if p.requires_grad}
+        save_file(trained, OUT / f"{name}.safetensors")
+        golden = {"config": config, "curve": curve, "validation": validation, "before": before}
+        (OUT / f"{name}.json").write_text(json.dumps(golden, indent=1) + "\n")
         print(name, [round(c["loss"], 4) for c in curve], before, validation)
 
 
