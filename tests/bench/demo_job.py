@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""The demo's own training job, without loading the model: ours against PyTorch + PEFT."""
+"""The demo's own training job, without loading the model: ours against PyTorch + PEFT. The adapters of both are then judged alike."""
 import json
 import subprocess
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
-from sides import gguf, luthier, root, run_json, run_peer, say_conditions, scratch, take_turns, threads  # noqa: E402
+from sides import gguf, luthier, root, run_json, run_peer, say, say_conditions, scratch, take_turns, threads  # noqa: E402
 from smollm2_hf import smollm2_hf  # noqa: E402
 from table import alone, arguments, compare, show  # noqa: E402
 
@@ -20,25 +20,35 @@ def same_job(ours, theirs):
             abs(ours["first_loss"] - theirs["first_loss"]) < 1e-3 * theirs["first_loss"])
 
 
-def main():
-    args = arguments(__doc__)
+def rows(turns):
+    say("the demo's training job")
     work, model = scratch / "demo-job", smollm2_hf()
     work.mkdir(parents=True, exist_ok=True)
     subprocess.run([sys.executable, root / "tools/wordnet_rows.py", "/usr/share/wordnet/data.noun", work], check=True, stdout=subprocess.DEVNULL)
-    rows, config = work / "train.jsonl", work / "config.json"
+    data, config = work / "train.jsonl", work / "config.json"
     config.write_text(json.dumps(CONFIG), encoding="utf-8")
-    say_conditions()
     ours, theirs = take_turns(
-        lambda: run_json(luthier, "train", "--model", gguf, "--data", rows, "--config", config, "--out", work / "ours",
+        lambda: run_json(luthier, "train", "--model", gguf, "--data", data, "--config", config, "--out", work / "ours",
                          "--progress", "json", "--threads", threads),
-        lambda: run_peer("peft_demo_job.py", model, rows, config, work / "theirs"), 1 if args.quick else 5)
+        lambda: run_peer("peft_demo_job.py", model, data, config, work / "theirs"), turns)
     if not all(map(same_job, ours, theirs)):
         sys.exit(f"the two sides did not do the same job:\n{ours[0]}\n{theirs[0]}")
-    print(f"{ours[0]['steps']} steps, {ours[0]['tokens']} tokens in the loss; loss at first and at last: "
+    print(f"the demo's job: {ours[0]['steps']} steps, {ours[0]['tokens']} tokens in the loss; loss at first and at last: "
           f"ours {ours[0]['first_loss']:.4f} {ours[0]['final_loss']:.4f}, theirs {theirs[0]['first_loss']:.4f} {theirs[0]['final_loss']:.4f}\n")
-    seconds = [run["seconds"] for run in ours]
-    show([compare("the demo's training job", "s", seconds, [run["seconds"] for run in theirs], theirs[0]["peer"], 1.3, higher_is_better=False),
-          alone("the same: ours", "s", seconds, 60, higher_is_better=False)], args.json)
+    exact = run_peer("peft_accuracy.py", model, work / "test.jsonl", work / "ours", work / "theirs")["exact"]
+    seconds, peer = [run["seconds"] for run in ours], theirs[0]["peer"]
+    return [compare("the demo's training job", "s", seconds, [run["seconds"] for run in theirs], peer, 3.0, higher_is_better=False),
+            compare("the same: exact answers to 100 new rows", "%", [100 * exact[0]], [100 * exact[1]], peer, 0.95),
+            compare("the same: peak memory", "MiB", [run["peak_mib"] for run in ours], [run["peak_mib"] for run in theirs], peer, 3.0,
+                    higher_is_better=False),
+            alone("the same: ours", "s", seconds, 60, higher_is_better=False)]
+
+
+def main():
+    args = arguments(__doc__)
+    smollm2_hf()
+    say_conditions()
+    show(rows(1 if args.quick else 5), args.json)
 
 
 if __name__ == "__main__":

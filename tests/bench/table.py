@@ -29,18 +29,30 @@ def alone(work, unit, ours, goal=None, higher_is_better=True):
             "spread": [min(ours), max(ours)], "goal": goal, "holds": holds}
 
 
+def not_measured(work, unit, goal, why):
+    """A row of the comparison that cannot be measured here: it neither holds nor fails, and says why."""
+    return {"work": work, "unit": unit, "ours": None, "peer": None, "theirs": None, "ratio": None, "spread": [], "goal": goal,
+            "holds": None, "not_measured": why}
+
+
 def show(rows, json_file):
     def number(value):
         return "" if value is None else f"{value:,.3g}" if abs(value) < 10 else f"{value:,.0f}"
 
-    print(f"{'work':44} {'unit':10} {'ours':>9} {'theirs':>9} {'ratio':>6} {'spread':>13} {'goal':>6}  holds")
+    peers = list(dict.fromkeys(row["peer"] for row in rows if row["peer"]))
+    width = max(44, *(len(row["work"]) for row in rows))
+    print(f"{'work':{width}} {'unit':10} {'ours':>9} {'theirs':>9} {'ratio':>6} {'spread':>13} {'goal':>6}  holds")
     for row in rows:
         spread = "-".join(number(x) for x in row["spread"])
         holds = {True: "yes", False: "NO", None: ""}[row["holds"]]
-        print(f"{row['work']:44} {row['unit']:10} {number(row['ours']):>9} {number(row['theirs']):>9} "
-              f"{number(row['ratio']):>6} {spread:>13} {number(row['goal']):>6}  {holds}")
-    for peer in dict.fromkeys(row["peer"] for row in rows if row["peer"]):
-        print(f"theirs: {peer}")
+        if len(peers) > 1 and row["peer"]:  # which of them
+            holds = f"{holds:3} [{peers.index(row['peer']) + 1}]"
+        if "not_measured" in row:
+            holds = f"not measured: {row['not_measured']}"
+        print(f"{row['work']:{width}} {row['unit']:10} {number(row['ours']):>9} {number(row['theirs']):>9} "
+              f"{number(row['ratio']):>6} {spread:>13} {number(row['goal']):>6}  {holds}".rstrip())
+    for i, peer in enumerate(peers):
+        print(f"theirs: {peer}" if len(peers) == 1 else f"theirs [{i + 1}]: {peer}")
     if json_file:
         with open(json_file, "w", encoding="utf-8") as file:
             json.dump(rows, file, indent=2)

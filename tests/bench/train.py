@@ -1,31 +1,79 @@
 #!/usr/bin/env python3
-"""Whole training steps of SmolLM2-135M in f32, 4 x 256 tokens with every token in the loss: ours against PyTorch + PEFT."""
+"""Training SmolLM2-135M: whole steps with every token in the loss, the demo's job, short rows packed, and the memory of each, against PyTorch
++ PEFT; and the share of oneDNN's own product rate that a whole step reaches. A flop is counted by the rule 6 N (full) or 4 N (LoRA)."""
 import statistics
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
-from sides import gguf, luthier, run_json, run_peer, say_conditions, take_turns, threads  # noqa: E402
+import demo_job  # noqa: E402
+import packed_job  # noqa: E402
+from products import product_rate  # noqa: E402
+from sides import StandingPeer, can, gguf, luthier, run_json, say, say_conditions, threads  # noqa: E402
 from smollm2_hf import smollm2_hf  # noqa: E402
-from table import arguments, compare, show  # noqa: E402
+from table import arguments, compare, not_measured, show  # noqa: E402
+
+BENCH = ("engine", "bench", "train")
+NAMES = {"lora": "LoRA r16", "full": "full SFT"}
+FASTER = {"lora": 1.45, "full": 1.3}  # goals at equal precision
 
 
-def row(work, method, flags, turns, steps):
-    model = smollm2_hf()
-    ours, theirs = take_turns(
-        lambda: run_json(luthier, "engine", "bench", "train", "--model", gguf, "--batch", 4, "--length", 256, *flags,
-                         "--repetitions", steps, "--threads", threads, "--json"),
-        lambda: run_peer("torch_train.py", model, method, "--steps", steps), turns)
-    return compare(work, "tokens/s", [run["tokens_per_second"][1] for run in ours],  # of minimum, median and maximum
-                   [statistics.median(run["tokens_per_second"]) for run in theirs], theirs[0]["peer"], 1.0)
+def our_step(method, batch, length, steps, *more):
+    flags = ["--full"] if method == "full" else ["--rank", 16]
+    return run_json(luthier, *BENCH, "--model", gguf, "--batch", batch, "--length", length, *flags, *more,
+                    "--repetitions", steps, "--threads", threads, "--json")
+
+
+def whole_steps(method, batch, length, turns, steps):
+    """One turn: a run of ours, steps of the peer (which then stands still), oneDNN's products."""
+    work, model = f"{NAMES[method]}, {batch} x {length}", smollm2_hf()
+    say(work)
+    ours, theirs, products, fastest, fast_kind = [], [], [], [], None
+    if can(*BENCH, "--compute"):
+        fast_kind = "bf16"
+    with StandingPeer("torch_train.py", model, method, "--batch", batch, "--length", length) as peer:
+        name = peer.hello["peer"]
+        for _ in range(turns):
+            ours.append(our_step(method, batch, length, steps))
+            theirs.append(statistics.median(peer.ask(f"f32 {steps}")["tokens_per_second"]))
+            memory = peer.peak_mib  # before the first step in bf16
+            products.append(product_rate(model, batch * length, method))
+            if fast_kind:
+                fastest.append(our_step(method, batch, length, steps, "--compute", fast_kind))
+        autocast = statistics.median(peer.ask(f"bf16 {steps}")["tokens_per_second"])
+
+    rates = [run["tokens_per_second"][1] for run in ours]  # of minimum, median and maximum
+    rows = [compare(f"{work}, f32", "tokens/s", rates, theirs, name, FASTER[method]),
+            compare(f"{work}, f32: share of oneDNN's rate", "GFLOP/s", [run["gflops"] for run in ours], products,
+                    "oneDNN alone, the same products in f32", 0.8)]
+    why = "luthier trains with f32 products alone: engine bench train has no --compute bf16"
+    if method == "lora":
+        mode = f"{work}, bf16 products, against f32"
+        rows.append(compare(mode, "tokens/s", [run["tokens_per_second"][1] for run in fastest], theirs, name, 2.0) if fastest
+                    else not_measured(mode, "tokens/s", 2.0, why))
+    best = fastest if fast_kind else ours
+    rows.append(compare(f"{work}, our fastest against autocast", "tokens/s", [run["tokens_per_second"][1] for run in best], [autocast] * turns,
+                        f"{name}, bf16 autocast" + (", frozen weights in bf16" if method == "lora" else "")))
+    rows.append(compare(f"{work}, f32: peak memory", "MiB", [run["peak_mib"] for run in ours], [memory] * turns, name, 3.0, higher_is_better=False))
+    return rows
+
+
+def product_kinds(model):
+    """Whether bf16 products are the faster ones here, which differs from processor to processor."""
+    f32, bf16 = (product_rate(model, 1024, "lora", kind) for kind in ("f32", "bf16"))
+    print(f"oneDNN's products of a LoRA step of 1,024 tokens: {f32:.0f} GFLOP/s in f32, {bf16:.0f} in bf16\n", flush=True)
 
 
 def main():
     args = arguments(__doc__)
-    turns, steps = (2, 1) if args.quick else (5, 3)
+    model = smollm2_hf()
     say_conditions()
-    show([row("LoRA r16 step, 4 x 256, f32", "lora", ["--rank", 16], turns, steps),
-          row("full step, 4 x 256, f32", "full", ["--full"], turns, steps)], args.json)
+    product_kinds(model)
+    turns, steps = (1, 1) if args.quick else (3, 1)
+    rows = [row for method in ("lora", "full") for batch, length in ((4, 256), (1, 1024)) for row in whole_steps(method, batch, length, turns, steps)]
+    rows += demo_job.rows(1 if args.quick else 2)
+    rows += packed_job.rows(1 if args.quick else 3)
+    show(rows, args.json)
 
 
 if __name__ == "__main__":
