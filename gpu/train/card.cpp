@@ -45,7 +45,7 @@ std::string summary(const CardInputs& in) {
                     (config.merge ? ", merged into the weights" : ""));
   row("parameters trained", grouped(in.trained_parameters));
   row("steps", grouped(r.steps) + (r.stopped_early ? " (ended early: the validation loss fell no more)" : ""));
-  row("tokens in the loss", grouped(r.tokens));
+  row(config.contrastive ? "queries compared" : "tokens in the loss", grouped(r.tokens));
   row("tokens read", grouped(r.tokens_read));
   row("training loss", formatted("%.4f", r.first_loss) + " at first, " + formatted("%.4f", r.final_loss) + " at last");
   if (r.validation_loss) row("validation loss", formatted("%.4f", *r.validation_loss));

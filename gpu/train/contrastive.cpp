@@ -51,7 +51,8 @@ void put_back(const std::vector<float>& from, const std::vector<std::size_t>& te
 // Each query's loss over its scores, which become their gradient times `scale`.
 class Comparison {
  public:
-  Comparison(const Contrastive& settings, const RowsOf& rows, const model::Batch& batch) : settings_(settings), batch_(batch), roles_(roles_of(rows)) {}
+  Comparison(const Contrastive& settings, const RowsOf& rows, const model::Batch& batch)
+      : settings_(settings), batch_(batch), roles_(roles_of(rows)) {}
 
   double loss(const TextVectors& vectors, float scale, std::vector<float>* gradient) {
     const auto queries = static_cast<std::int64_t>(roles_.queries.size()), documents = static_cast<std::int64_t>(roles_.documents.size());
@@ -59,13 +60,17 @@ class Comparison {
     const auto q = chosen(vectors, roles_.queries), d = chosen(vectors, roles_.documents);
     const float by = static_cast<float>(1 / settings_.temperature);
     std::vector<float> scores(static_cast<std::size_t>(queries * documents));
-    kernels::gemm(Transpose::no, Transpose::yes, queries, documents, width, by, q.data(), width, d.data(), width, 0, scores.data(), documents);
+    kernels::gemm(Transpose::no, Transpose::yes, queries, documents, width, by, q.data(), width, d.data(), width, 0, scores.data(),
+                  documents);
     double total = 0;
-    for (std::int64_t query = 0; query < queries; ++query) total += softmax(static_cast<std::size_t>(query), scores.data() + query * documents, scale);
+    for (std::int64_t query = 0; query < queries; ++query)
+      total += softmax(static_cast<std::size_t>(query), scores.data() + query * documents, scale);
     if (gradient) {
       std::vector<float> dq(q.size()), dd(d.size());
-      kernels::gemm(Transpose::no, Transpose::no, queries, width, documents, by, scores.data(), documents, d.data(), width, 0, dq.data(), width);
-      kernels::gemm(Transpose::yes, Transpose::no, documents, width, queries, by, scores.data(), documents, q.data(), width, 0, dd.data(), width);
+      kernels::gemm(Transpose::no, Transpose::no, queries, width, documents, by, scores.data(), documents, d.data(), width, 0, dq.data(),
+                    width);
+      kernels::gemm(Transpose::yes, Transpose::no, documents, width, queries, by, scores.data(), documents, q.data(), width, 0, dd.data(),
+                    width);
       gradient->assign(vectors.unit.size(), 0);
       put_back(dq, roles_.queries, static_cast<std::size_t>(width), *gradient);
       put_back(dd, roles_.documents, static_cast<std::size_t>(width), *gradient);
@@ -109,11 +114,15 @@ class Comparison {
   Roles roles_;
 };
 
-std::string key_of(const text::Row& text) { return {reinterpret_cast<const char*>(text.ids.data()), text.ids.size() * sizeof(text::TokenId)}; }
+std::string key_of(const text::Row& text) {
+  return {reinterpret_cast<const char*>(text.ids.data()), text.ids.size() * sizeof(text::TokenId)};
+}
 
 // The queries and documents of rows that came through the network together.
 void add_to(RetrievalSet& set, TextSet& documents, const RowsOf& rows, const TextVectors& vectors) {
-  const auto append = [&](std::vector<float>& to, std::size_t text) { to.insert(to.end(), vectors.of(text), vectors.of(text) + vectors.width); };
+  const auto append = [&](std::vector<float>& to, std::size_t text) {
+    to.insert(to.end(), vectors.of(text), vectors.of(text) + vectors.width);
+  };
   std::size_t text = 0;
   for (const text::Example& example : rows.read) {
     append(set.queries, text++);
@@ -129,10 +138,12 @@ void add_to(RetrievalSet& set, TextSet& documents, const RowsOf& rows, const Tex
 
 Result<void> check_pools(const checkpoint::Decoder& decoder, const std::filesystem::path& model) {
   if (decoder.pooling != checkpoint::Pooling::none) return {};
-  return invalid(model.string() + ": a " + decoder.architecture +
-                     " makes no vectors of texts, because nothing says how to pool its hidden states. To make it an embedding model, put a file "
-                     "1_Pooling/config.json with {\"pooling_mode_lasttoken\": true} (or pooling_mode_mean_tokens, pooling_mode_cls_token) into its directory",
-                 "model");
+  return invalid(
+      model.string() + ": a " + decoder.architecture +
+          " makes no vectors of texts, because nothing says how to pool its hidden states. To make it an embedding model, put a file "
+          "1_Pooling/config.json with {\"pooling_mode_lasttoken\": true} (or pooling_mode_mean_tokens, pooling_mode_cls_token) into its "
+          "directory",
+      "model");
 }
 
 double ContrastiveObjective::loss_and_gradient(const Student& student, const RowsOf& rows, float scale, const model::PassDropout& dropout) {

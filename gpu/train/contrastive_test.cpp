@@ -24,7 +24,9 @@ fs::path embedding_model(const fs::path& directory, const std::string& name) {
   fs::create_directories(model / "1_Pooling");
   for (const char* file : {"config.json", "model.safetensors"}) fs::copy_file(families / name / file, model / file);
   for (const char* file : {"tokenizer.json", "tokenizer_config.json"}) fs::copy_file(contrastive_goldens / file, model / file);
-  const std::string mode = name == "bert" ? "pooling_mode_cls_token" : name == "qwen3" ? "pooling_mode_lasttoken" : "pooling_mode_mean_tokens";
+  const std::string mode = name == "bert"    ? "pooling_mode_cls_token"
+                           : name == "qwen3" ? "pooling_mode_lasttoken"
+                                             : "pooling_mode_mean_tokens";
   write_text(model / "1_Pooling/config.json", json{{mode, true}}.dump());
   return model;
 }
@@ -131,20 +133,38 @@ TEST_CASE("a contrastive run that was stopped goes on to the same bytes") {
   CHECK(read_bytes(stopped.out / "adapter_model.safetensors") == read_bytes(request.out / "adapter_model.safetensors"));
 }
 
+TEST_CASE("a contrastive run that diverges ends with its rows") {
+  TemporaryDirectory directory;
+  auto request = golden_request(directory.path(), "bert");
+  request.config.learning_rate = 1e30;
+  request.config.max_grad_norm = 0;
+  const auto message = refusal(request);
+  INFO(message);
+  CHECK(message.find("has no finite") != std::string::npos);
+  CHECK(message.find("of tests/golden/contrastive/rows.jsonl") != std::string::npos);
+}
+
 TEST_CASE("recall and nDCG are those of an independent count, of a model and with an adapter") {
   TemporaryDirectory directory;
   for (const std::string name : {"llama-bidirectional", "qwen3"}) {
     INFO(name);
     const auto expected = golden_of(name)["before"];
-    const auto got = evaluated({.model = embedding_model(directory.path(), name), .adapter = {}, .data = contrastive_goldens / "held-out.jsonl",
+    const auto got = evaluated({.model = embedding_model(directory.path(), name),
+                                .adapter = {},
+                                .data = contrastive_goldens / "held-out.jsonl",
                                 .corpus = contrastive_goldens / "corpus.jsonl"});
     for (const auto& [measure, value] : expected.items()) {
       INFO(measure);
       CHECK(got[measure].get<double>() == Approx(value.get<double>()).margin(1e-9));
     }
   }
-  const auto plain = evaluated({.model = directory / "qwen3", .adapter = {}, .data = contrastive_goldens / "held-out.jsonl", .corpus = {}, .ks = {2}});
-  const auto adapted = evaluated({.model = directory / "qwen3", .adapter = families / "qwen3/adapter", .data = contrastive_goldens / "held-out.jsonl", .corpus = {}, .ks = {2}});
+  const auto plain =
+      evaluated({.model = directory / "qwen3", .adapter = {}, .data = contrastive_goldens / "held-out.jsonl", .corpus = {}, .ks = {2}});
+  const auto adapted = evaluated({.model = directory / "qwen3",
+                                  .adapter = families / "qwen3/adapter",
+                                  .data = contrastive_goldens / "held-out.jsonl",
+                                  .corpus = {},
+                                  .ks = {2}});
   CHECK(plain.contains("recall@2"));
   CHECK(plain["ndcg@10"] != adapted["ndcg@10"]);
 }
@@ -159,10 +179,12 @@ TEST_CASE("what cannot train or be evaluated as an embedding model is refused wi
   request = golden_request(directory / "2", "llama-bidirectional");
   request.data = write_text(directory / "text.jsonl", "{\"prompt\": \"w1\", \"completion\": \"w2\"}\n");
   CHECK(refusal(request).find("contrastive needs embedding rows") != std::string::npos);
-  CHECK(eval_refusal({.model = request.model, .adapter = {}, .data = request.data, .corpus = {}}).find("row 1: evaluation takes embedding rows") != std::string::npos);
+  CHECK(eval_refusal({.model = request.model, .adapter = {}, .data = request.data, .corpus = {}})
+            .find("row 1: evaluation takes embedding rows") != std::string::npos);
   request.data = write_text(directory / "empty.jsonl", "{\"query\": \"w1\", \"pos_doc\": \" \", \"neg_doc\": []}\n");
   CHECK(refusal(request).find("row 1: \"pos_doc\" is an empty text") != std::string::npos);
-  CHECK(eval_refusal({.model = request.model, .adapter = {}, .data = request.data, .corpus = {}}).find("row 1: \"pos_doc\" is an empty text") != std::string::npos);
+  CHECK(eval_refusal({.model = request.model, .adapter = {}, .data = request.data, .corpus = {}})
+            .find("row 1: \"pos_doc\" is an empty text") != std::string::npos);
   request.data = write_text(directory / "alone.jsonl", "{\"query\": \"w1\", \"pos_doc\": \"w2\", \"neg_doc\": []}\n");
   request.config.contrastive->in_batch_negatives = false;
   CHECK(refusal(request).find("row 1: \"neg_doc\" has no text") != std::string::npos);

@@ -45,9 +45,11 @@ Result<void> complete_embedding_model(const std::filesystem::path& directory, co
                      {"pooling_mode_lasttoken", decoder.pooling == Pooling::last},
                      {"include_prompt", true}};
   if (auto written = write(directory / "1_Pooling" / "config.json", pooling); !written) return written;
-  const Json prompts{{"prompts", {{"query", decoder.query_prefix}, {"document", decoder.passage_prefix}}}, {"similarity_fn_name", "cosine"}};
+  const Json prompts{{"prompts", {{"query", decoder.query_prefix}, {"document", decoder.passage_prefix}}},
+                     {"similarity_fn_name", "cosine"}};
   if (auto written = write(directory / "config_sentence_transformers.json", prompts); !written) return written;
-  return write(directory / "modules.json", Json::array({module(0, "", "Transformer"), module(1, "1_Pooling", "Pooling"), module(2, "2_Normalize", "Normalize")}));
+  return write(directory / "modules.json",
+               Json::array({module(0, "", "Transformer"), module(1, "1_Pooling", "Pooling"), module(2, "2_Normalize", "Normalize")}));
 }
 
 }  // namespace luthier::train

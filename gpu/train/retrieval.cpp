@@ -10,8 +10,9 @@ namespace {
 
 constexpr std::size_t queries_at_once = 32;
 
-// Its place among all documents, from 1.
+// Its place among all documents, from 1. Without a score it is the last.
 std::int64_t rank_of(const float* scores, std::size_t documents, std::size_t document) {
+  if (std::isnan(scores[document])) return static_cast<std::int64_t>(documents);
   std::int64_t before = 0;
   for (std::size_t other = 0; other < documents; ++other)
     before += scores[other] > scores[document] || (scores[other] == scores[document] && other < document);
@@ -36,8 +37,8 @@ RetrievalScores score_retrieval(const RetrievalSet& set, std::span<const std::in
   std::vector<float> scores(std::min(queries, queries_at_once) * documents);
   for (std::size_t first = 0; first < queries; first += queries_at_once) {
     const std::size_t count = std::min(queries_at_once, queries - first);
-    kernels::linear(static_cast<std::int64_t>(count), set.width, static_cast<std::int64_t>(documents), set.queries.data() + first * width, set.width,
-                    set.documents.data(), 0, scores.data(), static_cast<std::int64_t>(documents));
+    kernels::linear(static_cast<std::int64_t>(count), set.width, static_cast<std::int64_t>(documents), set.queries.data() + first * width,
+                    set.width, set.documents.data(), 0, scores.data(), static_cast<std::int64_t>(documents));
     for (std::size_t q = 0; q < count; ++q) {
       const auto& relevant = set.relevant[first + q];
       double gained = 0;

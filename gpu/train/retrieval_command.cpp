@@ -1,6 +1,7 @@
 #include "gpu/train/retrieval_command.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 #include <ostream>
 
@@ -21,6 +22,7 @@ namespace {
 using nlohmann::json;
 
 constexpr std::int64_t tokens_together = 2048;  // through the network at once, or one text
+constexpr std::int64_t states_together = 32;   // there is room for the logits of so many, where the model has them
 constexpr std::int64_t k_max = 1'000'000;
 
 // What is asked and what is searched, each text once.
@@ -56,7 +58,8 @@ Result<void> add_triple(Texts& texts, const json& row) {
     texts.relevant.emplace_back();
   }
   auto& relevant = texts.relevant[number];
-  if (const std::size_t document = texts.document(*positive); std::ranges::find(relevant, document) == relevant.end()) relevant.push_back(document);
+  if (const std::size_t document = texts.document(*positive); std::ranges::find(relevant, document) == relevant.end())
+    relevant.push_back(document);
   const auto others = row.find("neg_doc");
   if (others == row.end() || others->is_null()) return {};
   if (!others->is_array()) return invalid("\"neg_doc\" must be a list of strings", "neg_doc");
@@ -84,7 +87,8 @@ Result<void> read_file(const std::filesystem::path& path, Texts& texts, Result<v
     if (!more) return more.error();
     if (!*more) return {};
     const std::string place = path.string() + ": row " + std::to_string(lines.number());
-    if (lines.is_too_long()) return Error{ErrorCode::limit, place + " is longer than " + std::to_string(text::row_bytes_max) + " bytes", {}};
+    if (lines.is_too_long())
+      return Error{ErrorCode::limit, place + " is longer than " + std::to_string(text::row_bytes_max) + " bytes", {}};
     if (lines.line().find_first_not_of(" \t\r\n") == std::string_view::npos) continue;
     const auto row = json::parse(lines.line(), nullptr, false);
     if (!row.is_object()) return invalid(place + ": not a JSON object");
@@ -92,18 +96,22 @@ Result<void> read_file(const std::filesystem::path& path, Texts& texts, Result<v
   }
 }
 
-Result<std::vector<std::vector<text::TokenId>>> encode(const text::Tokenizer& tokenizer, const checkpoint::Decoder& decoder, const std::string& prefix,
-                                                       const std::vector<std::string>& texts, std::int64_t length) {
+Result<std::vector<std::vector<text::TokenId>>> encode(const text::Tokenizer& tokenizer, const checkpoint::Decoder& decoder,
+                                                       const std::string& prefix, const std::vector<std::string>& texts,
+                                                       std::int64_t length) {
   const std::size_t tail = text::tokens_added_at_end(tokenizer);
   std::vector<std::vector<text::TokenId>> encoded;
   for (const std::string& text : texts) {
     auto ids = tokenizer.encode(prefix + text, true);
     if (!ids) return ids.error();
-    if (ids->empty()) return invalid("the text " + json(text.substr(0, 40)).dump(-1, ' ', false, json::error_handler_t::replace) + " has no tokens");
+    if (ids->empty())
+      return invalid("the text " + json(text.substr(0, 40)).dump(-1, ' ', false, json::error_handler_t::replace) + " has no tokens");
     text::cut_text(*ids, length, tail);
     for (const text::TokenId id : *ids)
       if (id >= decoder.vocab_size)
-        return invalid("the tokenizer has a token " + std::to_string(id) + ", the model a vocabulary of " + std::to_string(decoder.vocab_size), "model");
+        return invalid(
+            "the tokenizer has a token " + std::to_string(id) + ", the model a vocabulary of " + std::to_string(decoder.vocab_size),
+            "model");
     encoded.push_back(std::move(*ids));
   }
   return encoded;
@@ -113,17 +121,20 @@ Result<std::vector<std::vector<text::TokenId>>> encode(const text::Tokenizer& to
 Result<std::vector<float>> embed(const Loaded& loaded, const std::vector<std::vector<text::TokenId>>& texts) {
   std::int64_t longest = tokens_together;
   for (const auto& ids : texts) longest = std::max(longest, static_cast<std::int64_t>(ids.size()));
-  auto workspace = model::make_workspace(loaded.base.decoder, loaded.trainable ? loaded.trainable->lora_layout() : nullptr, {.tokens = longest});
+  auto workspace = model::make_workspace(loaded.base.decoder, loaded.trainable ? loaded.trainable->lora_layout() : nullptr,
+                                         {.tokens = longest, .head_chunk = states_together});
   if (!workspace) return workspace.error();
   std::vector<float> vectors;
   vectors.reserve(texts.size() * static_cast<std::size_t>(loaded.base.decoder.hidden_size));
   std::vector<model::Sequence> together;
   std::int64_t tokens = 0;
+  bool finite = true;
   const auto flush = [&] {
     const auto batch = model::make_batch(together);
     model::forward(loaded.network, batch, {}, *workspace);
     const TextVectors made = text_vectors(loaded.network, batch, *workspace);
     vectors.insert(vectors.end(), made.unit.begin(), made.unit.end());
+    for (const double length : made.length) finite = finite && std::isfinite(length);
     together.clear();
     tokens = 0;
   };
@@ -133,6 +144,8 @@ Result<std::vector<float>> embed(const Loaded& loaded, const std::vector<std::ve
     tokens += static_cast<std::int64_t>(ids.size());
   }
   if (!together.empty()) flush();
+  if (!finite)
+    return Error{ErrorCode::corrupt, "the model's hidden states are not finite: its weights are damaged, or its training has diverged", "model"};
   return vectors;
 }
 
@@ -150,10 +163,13 @@ Result<RetrievalScores> run(const EvalEmbeddingOptions& options) {
   if (texts.queries.empty()) return invalid(options.data.string() + " has no rows", "data");
   if (!options.corpus.empty())
     if (auto read = read_file(options.corpus, texts, add_document); !read) return read.error();
-  const std::size_t vectors_bytes = (texts.queries.size() + texts.documents.size()) * static_cast<std::size_t>(decoder->hidden_size) * sizeof(float);
+  const std::size_t vectors_bytes =
+      (texts.queries.size() + texts.documents.size()) * static_cast<std::size_t>(decoder->hidden_size) * sizeof(float);
   if (vectors_bytes > checkpoint::free_memory_bytes() / 2)
-    return Error{ErrorCode::out_of_memory, "the vectors of " + grouped(static_cast<std::int64_t>(texts.documents.size())) + " documents take " +
-                 readable_bytes(vectors_bytes) + ", more than half of what is free", "corpus"};
+    return Error{ErrorCode::out_of_memory,
+                 "the vectors of " + grouped(static_cast<std::int64_t>(texts.documents.size())) + " documents take " +
+                     readable_bytes(vectors_bytes) + ", more than half of what is free",
+                 "corpus"};
   const std::int64_t length = std::min(options.max_length, model::length_max(*decoder));
   const auto queries = encode(*tokenizer, *decoder, decoder->query_prefix, texts.queries, length);
   if (!queries) return queries.error();
@@ -165,7 +181,10 @@ Result<RetrievalScores> run(const EvalEmbeddingOptions& options) {
   if (!of_queries) return of_queries.error();
   auto of_documents = embed(*loaded, *documents);
   if (!of_documents) return of_documents.error();
-  return score_retrieval({.width = decoder->hidden_size, .queries = std::move(*of_queries), .documents = std::move(*of_documents), .relevant = std::move(texts.relevant)},
+  return score_retrieval({.width = decoder->hidden_size,
+                          .queries = std::move(*of_queries),
+                          .documents = std::move(*of_documents),
+                          .relevant = std::move(texts.relevant)},
                          options.ks);
 }
 

@@ -49,15 +49,16 @@ TextVectors text_vectors(const model::Network& network, const model::Batch& batc
     const auto begin = sums.begin() + static_cast<std::ptrdiff_t>(at), end = begin + width;
     const double length = std::sqrt(std::inner_product(begin, end, begin, 0.0));
     vectors.length.push_back(length);
-    if (length > 0)
-      std::transform(begin, end, vectors.unit.begin() + static_cast<std::ptrdiff_t>(at), [&](double sum) { return static_cast<float>(sum / length); });
+    if (length != 0)  // of what is not finite nothing finite is made: a loss must show it
+      std::transform(begin, end, vectors.unit.begin() + static_cast<std::ptrdiff_t>(at),
+                     [&](double sum) { return static_cast<float>(sum / length); });
   }
   return vectors;
 }
 
 // u = v / |v|, so dv = (du - u (u . du)) / |v|; each pooled token has all of it.
-void text_vectors_gradient(const model::Network& network, const model::Batch& batch, const TextVectors& vectors, const std::vector<float>& gradient,
-                           model::Workspace& ws) {
+void text_vectors_gradient(const model::Network& network, const model::Batch& batch, const TextVectors& vectors,
+                           const std::vector<float>& gradient, model::Workspace& ws) {
   assert(ws.size.backward);
   const std::int64_t width = vectors.width;
   float* states = ws.dnormed;  // free between the two passes
@@ -69,7 +70,8 @@ void text_vectors_gradient(const model::Network& network, const model::Batch& ba
     const Rows pooled = pooled_rows(network.decoder.pooling, batch, text);
     for (std::int32_t row = pooled.first; row < pooled.last; ++row)
       for (std::int64_t i = 0; i < width; ++i)
-        states[row * width + i] = static_cast<float>((static_cast<double>(du[i]) - static_cast<double>(u[i]) * along) / vectors.length[text]);
+        states[row * width + i] =
+            static_cast<float>((static_cast<double>(du[i]) - static_cast<double>(u[i]) * along) / vectors.length[text]);
   }
   model::hidden_states_gradient(network, batch, states, ws);
 }

@@ -23,7 +23,7 @@ TextVectors text_vectors(const model::Network& network, const model::Batch& batc
 
 // From the gradient of the vectors, [texts, width], to workspace.dx, where the backward pass goes on. Needs a workspace with gradients,
 // as it was after text_vectors() of the same batch.
-void text_vectors_gradient(const model::Network& network, const model::Batch& batch, const TextVectors& vectors, const std::vector<float>& gradient,
-                           model::Workspace& workspace);
+void text_vectors_gradient(const model::Network& network, const model::Batch& batch, const TextVectors& vectors,
+                           const std::vector<float>& gradient, model::Workspace& workspace);
 
 }  // namespace luthier::train
