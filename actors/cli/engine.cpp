@@ -35,6 +35,12 @@ void add_weights(CLI::App& verb, serve::WeightsKept& into) {
       ->check(CLI::IsMember({"as-stored", "f32", "bf16", "f16", "int8"}));
 }
 
+void add_base_storage(CLI::App& verb, std::string& into) {
+  verb.add_option("--base-storage", into, "What the model's matrices are kept as: f32, bf16, int8, nf4 or as_stored")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"f32", "bf16", "int8", "nf4", "as_stored"}));
+}
+
 void add_train(CLI::App& app, Context& context) {
   const auto options = std::make_shared<train::TrainOptions>();
   auto& verb = *app.add_subcommand("train", "Fine-tune from files to files, without a server");
@@ -98,6 +104,7 @@ void add_logits(CLI::App& engine, Context& context) {
   add_adapter(verb, options->adapter);
   verb.add_option("--tokens", options->tokens, "'[[1,2,3],[4,5]]'")->required();
   verb.add_option("--dtype", options->dtype, "f32 or bf16")->capture_default_str()->check(CLI::IsMember({"f32", "bf16"}));
+  add_base_storage(verb, options->base_storage);
   verb.add_option("--out", options->out, "FILE.safetensors")->required();
   add_threads(verb, options->threads);
   verb.callback([&context, options] { context.exit_code = train::logits(*options, *context.out, *context.err); });
@@ -111,6 +118,7 @@ void add_loss(CLI::App& engine, Context& context) {
   verb.add_option("--data", options->data, "FILE.jsonl")->required();
   verb.add_option("--packing", options->packing, "Pack rows to this LENGTH")->check(CLI::NonNegativeNumber);
   verb.add_option("--gradients", options->gradients, "FILE.safetensors");
+  add_base_storage(verb, options->base_storage);
   add_threads(verb, options->threads);
   verb.callback([&context, options] { context.exit_code = train::loss(*options, *context.out, *context.err); });
 }

@@ -38,8 +38,15 @@ Result<void> check_has_head(const checkpoint::Decoder& decoder, const std::files
                  "model");
 }
 
-Result<Loaded> load(const std::filesystem::path& model, const std::filesystem::path& adapter, model::Keep keep) {
+Result<checkpoint::BaseStorage> base_storage_of(const std::string& name) {
+  if (const auto storage = checkpoint::base_storage_of(name)) return *storage;
+  return invalid("--base-storage " + name + " must be f32, bf16, int8, nf4 or as_stored", "base_storage");
+}
+
+Result<Loaded> load(const std::filesystem::path& model, const std::filesystem::path& adapter, model::Keep keep,
+                    checkpoint::BaseStorage storage) {
   Loaded loaded;
+  loaded.storage = storage;
   auto decoder = checkpoint::read_decoder(model);
   if (!decoder) return decoder.error();
   if (!adapter.empty()) {
@@ -47,7 +54,7 @@ Result<Loaded> load(const std::filesystem::path& model, const std::filesystem::p
     if (!read) return read.error();
     loaded.adapter = std::move(*read);
   }
-  auto base = checkpoint::load_model(model);
+  auto base = checkpoint::load_model(model, 0, storage);
   if (!base) return base.error();
   loaded.base = std::move(*base);
   if (!adapter.empty() || keep != model::Keep::values) {

@@ -36,7 +36,12 @@ struct Loaded {
   checkpoint::Adapter adapter;
   std::optional<model::Trainable> trainable;  // the adapter, or with gradients all weights
   model::Network network;
+  checkpoint::BaseStorage storage = checkpoint::BaseStorage::f32;
 };
-Result<Loaded> load(const std::filesystem::path& model, const std::filesystem::path& adapter, model::Keep keep);
+Result<Loaded> load(const std::filesystem::path& model, const std::filesystem::path& adapter, model::Keep keep,
+                    checkpoint::BaseStorage storage = checkpoint::BaseStorage::f32);
+
+// By its name on the command line.
+Result<checkpoint::BaseStorage> base_storage_of(const std::string& name);
 
 }  // namespace luthier::train

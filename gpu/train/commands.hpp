@@ -42,6 +42,7 @@ struct LogitsOptions {
   std::filesystem::path model, adapter;
   std::string tokens;         // --tokens '[[1,2,3],[4,5]]'
   std::string dtype = "f32";  // --dtype f32|bf16
+  std::string base_storage = "f32";  // --base-storage f32|bf16|int8|nf4|as_stored: what the weights are kept as
   std::filesystem::path out;  // --out
   int threads = 0;
 };
@@ -52,6 +53,7 @@ struct LossOptions {
   std::filesystem::path model, adapter, data;
   std::int64_t packing = 0;         // --packing LENGTH; 0: rows as they are
   std::filesystem::path gradients;  // --gradients
+  std::string base_storage = "f32"; // --base-storage
   int threads = 0;
 };
 int loss(const LossOptions& options, std::ostream& out, std::ostream& err);

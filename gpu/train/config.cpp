@@ -9,6 +9,8 @@
 namespace luthier::train {
 namespace {
 
+using checkpoint::BaseStorage;
+
 using nlohmann::ordered_json;
 using json = ordered_json;  // in the text's order, which counts in rank_pattern
 
@@ -215,6 +217,8 @@ std::optional<Error> read_parts(Reader& reader, TrainingConfig& config) {
 // What each member allows, the others may forbid.
 void check_together(Reader& reader, const TrainingConfig& config) {
   if (config.merge && config.method != TrainingConfig::Method::lora) reader.refuse("merge", "needs method \"lora\"");
+  if (config.base_storage != BaseStorage::f32 && config.method != TrainingConfig::Method::lora)
+    reader.refuse("base_storage", "other than \"f32\" needs method \"lora\": weights that are trained are kept whole");
   if (config.bucketing && config.packing) reader.refuse("bucketing", "and packing exclude each other: packs are alike already");
   if (config.spike_factor > 0 && config.spike_factor <= 1) reader.refuse("spike_factor", "must be greater than 1, or 0 for none");
   if (config.dpo && config.distillation) reader.refuse("distillation", "and dpo exclude each other");
@@ -261,6 +265,8 @@ Result<TrainingConfig> read_config(const json& object) {
                                           config.schedule);
   reader.choice<TrainingConfig::States>(
       "optimizer_states", {{"f32", TrainingConfig::States::f32}, {"bf16", TrainingConfig::States::bf16}}, config.optimizer_states);
+  reader.choice<BaseStorage>("base_storage", {{"f32", BaseStorage::f32}, {"bf16", BaseStorage::bf16}, {"int8", BaseStorage::int8},
+                                              {"nf4", BaseStorage::nf4}, {"as_stored", BaseStorage::as_stored}}, config.base_storage);
   int dtype = 0;
   reader.choice<int>("dtype", {{"f32", 0}}, dtype);
   read_length(reader, config);
@@ -326,6 +332,7 @@ ordered_json contrastive_json(const Contrastive& contrastive) {
 // Which checkpoints of earlier versions do not have: written only where they say something.
 void add_younger_members(const TrainingConfig& c, ordered_json& out) {
   if (c.optimizer_states == TrainingConfig::States::bf16) out["optimizer_states"] = "bf16";
+  if (c.base_storage != BaseStorage::f32) out["base_storage"] = checkpoint::to_string(c.base_storage);
   if (c.bucketing) out["bucketing"] = true;
   if (c.recompute_activations) out["recompute_activations"] = true;
   if (!c.prompt_template.empty()) out["prompt_template"] = c.prompt_template;

@@ -8,6 +8,7 @@
 
 #include "events/base/result.hpp"
 #include "gpu/checkpoint/adapter.hpp"
+#include "gpu/checkpoint/stored_matrix.hpp"
 
 namespace luthier::train {
 
@@ -64,6 +65,7 @@ struct TrainingConfig {
   double eps = 1e-8;
   double weight_decay = 0.01;
   States optimizer_states = States::f32;  // of AdamW's moments; bf16: half of them, rounded up or down by chance
+  checkpoint::BaseStorage base_storage = checkpoint::BaseStorage::f32;  // what the frozen base is kept as; other than f32 with lora only
   bool recompute_activations = false;     // a layer keeps its input alone, and the backward pass computes the rest again
   double max_grad_norm = 1.0;             // 0: no clipping
   std::int64_t max_seq_length = 2048;

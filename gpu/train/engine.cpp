@@ -47,7 +47,7 @@ Result<void> read_files(const TrainRequest& request, Engine& engine) {
     engine.inputs = std::move(*inputs);
   }
   engine.memory_at_rest = resident_memory_bytes();
-  auto base = checkpoint::load_model(request.model, request.memory_limit_bytes);
+  auto base = checkpoint::load_model(request.model, request.memory_limit_bytes, request.config.base_storage);
   if (!base) return base.error();
   engine.base = std::move(*base);
   return {};

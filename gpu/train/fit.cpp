@@ -4,6 +4,7 @@
 #include <functional>
 #include <string>
 
+#include "gpu/checkpoint/checkpoint.hpp"
 #include "gpu/model/memory_plan.hpp"
 #include "gpu/train/data_order.hpp"
 #include "gpu/train/distillation.hpp"
@@ -18,6 +19,8 @@ constexpr std::int64_t useful_length_min = 16;
 
 bool is_full(const FitQuestion& q) { return q.config.method == TrainingConfig::Method::full; }
 
+checkpoint::BaseStorage storage_of(const FitQuestion& q) { return is_full(q) ? checkpoint::BaseStorage::f32 : q.config.base_storage; }
+
 std::int64_t trained_values(const FitQuestion& q) {
   if (is_full(q)) return checkpoint::count_parameters(q.decoder);
   std::int64_t values = 0;
@@ -27,7 +30,7 @@ std::int64_t trained_values(const FitQuestion& q) {
 
 Result<model::MemoryPlan> engine_plan(const FitQuestion& q, const checkpoint::Decoder& decoder, const model::PassSize& pass, model::Keep keep) {
   const bool layers = decoder.num_layers > 0;
-  return model::memory_plan(decoder, {.full = is_full(q), .modules = layers ? q.modules : std::span<const checkpoint::LoraModule>{}, .keep = keep, .pass = pass});
+  return model::memory_plan(decoder, {.full = is_full(q), .modules = layers ? q.modules : std::span<const checkpoint::LoraModule>{}, .keep = keep, .pass = pass, .storage = storage_of(q)});
 }
 
 // The workspace by kind: what it would be for one row of logits, and for no layers, says what logits and layers take.
@@ -45,6 +48,15 @@ Result<void> split_workspace(const FitQuestion& q, const model::PassSize& pass, 
   memory.activations = with_thin_head->workspace - std::min(with_thin_head->workspace, without_layers->workspace);
   memory.workspace = all - memory.logits - memory.activations;
   return {};
+}
+
+// Reading is over before gradients and passes have memory; merging begins when the passes have none any more.
+std::size_t beyond_the_rest(const FitQuestion& q, std::size_t reading, const RunMemory& m) {
+  const auto beyond = [](std::size_t needed, std::size_t freed) { return needed - std::min(needed, freed); };
+  const std::size_t passes = m.activations + m.logits + m.workspace;
+  const std::size_t read = beyond(reading, m.gradients + m.optimiser + passes + m.teacher);
+  if (!q.config.merge || storage_of(q) == checkpoint::BaseStorage::f32) return read;
+  return std::max(read, beyond(checkpoint::weight_bytes(q.decoder, checkpoint::BaseStorage::f32).kept, m.weights + passes));
 }
 
 bool fits(const FitQuestion& q, const TrainingConfig& config) {
@@ -71,8 +83,8 @@ std::string advice(const FitQuestion& q, const RunMemory& memory) {
     return "batch_size " + std::to_string(settings->batch_size) +
            (settings->max_seq_length < q.config.max_seq_length ? " with max_seq_length " + std::to_string(settings->max_seq_length) : "") + " would fit";
   return "no batch would fit, because the model and its training state alone take " +
-         readable_bytes(memory.weights + memory.adapter + memory.gradients + memory.optimiser + memory.teacher + memory.libraries + memory.rest) + "; a smaller model" +
-         (is_full(q) ? ", or method \"lora\"," : "") + " would";
+         readable_bytes(memory.weights + memory.loading + memory.adapter + memory.gradients + memory.optimiser + memory.teacher + memory.libraries + memory.rest) + "; a smaller model" +
+         (is_full(q) ? ", or method \"lora\"," : storage_of(q) == checkpoint::BaseStorage::f32 ? ", or base_storage \"nf4\"," : "") + " would";
 }
 
 }  // namespace
@@ -88,7 +100,8 @@ model::PassSize pass_size(const FitQuestion& q) {
           .head_chunk = chunk,
           .backward = true,
           .dropout = !is_full(q) && q.config.lora.dropout > 0,
-          .recompute = q.config.recompute_activations};
+          .recompute = q.config.recompute_activations,
+          .stored_weights = storage_of(q) != checkpoint::BaseStorage::f32};
 }
 
 Result<RunMemory> memory_of_run(const FitQuestion& q) {
@@ -109,6 +122,7 @@ Result<RunMemory> memory_of_run(const FitQuestion& q) {
     if (!teacher) return teacher.error();
     memory.teacher = teacher->weights + teacher->workspace;
   }
+  memory.loading = beyond_the_rest(q, plan->loading, memory);
   return memory;
 }
 

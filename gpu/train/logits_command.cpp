@@ -74,7 +74,9 @@ Result<AllLogits> compute(const Loaded& loaded, const std::vector<Ids>& sequence
   }
   if (auto fits = checkpoint::check_memory(values * sizeof(float), "the logits"); !fits) return fits.error();
   auto workspace = model::make_workspace(loaded.base.decoder, lora,
-                                         {.tokens = static_cast<std::int64_t>(longest), .bfloat16 = bfloat16});
+                                         {.tokens = static_cast<std::int64_t>(longest),
+                                          .bfloat16 = bfloat16,
+                                          .stored_weights = loaded.storage != checkpoint::BaseStorage::f32});
   if (!workspace) return workspace.error();
   AllLogits all;
   for (const Ids& ids : sequences) add_sequence(loaded, ids, *workspace, all.emplace_back());
@@ -93,11 +95,15 @@ Result<void> write(const std::filesystem::path& path, const AllLogits& all, cons
 Result<void> run(const LogitsOptions& options) {
   const bool bfloat16 = options.dtype == "bf16";
   if (!bfloat16 && options.dtype != "f32") return invalid("--dtype " + options.dtype + " must be f32 or bf16", "dtype");
+  const auto storage = base_storage_of(options.base_storage);
+  if (!storage) return storage.error();
+  if (bfloat16 && *storage != checkpoint::BaseStorage::f32)
+    return invalid("--dtype bf16 rounds the weights itself; leave --base-storage out", "base_storage");
   const auto decoder = checkpoint::read_decoder(options.model);
   if (!decoder) return decoder.error();
   const auto sequences = parse_tokens(options.tokens, *decoder);
   if (!sequences) return sequences.error();
-  auto loaded = load(options.model, options.adapter, model::Keep::values);
+  auto loaded = load(options.model, options.adapter, model::Keep::values, *storage);
   if (!loaded) return loaded.error();
   if (bfloat16) {
     model::round_weights(loaded->base.weights);

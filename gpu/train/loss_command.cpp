@@ -57,17 +57,23 @@ Result<Examples> read_data(const LossOptions& options, const checkpoint::Decoder
 Result<LossSum> run(const LossOptions& options) {
   if (options.packing < 0 || options.packing == 1) return invalid("--packing must be a length of at least 2", "packing");
   const bool gradients = !options.gradients.empty();
+  const auto storage = base_storage_of(options.base_storage);
+  if (!storage) return storage.error();
+  const bool stored = *storage != checkpoint::BaseStorage::f32;
+  if (stored && gradients && options.adapter.empty())
+    return invalid("--base-storage " + options.base_storage + " has no gradients of all weights; they need f32, or an --adapter whose gradients are wanted",
+                   "base_storage");
   const auto decoder = checkpoint::read_decoder(options.model);
   if (!decoder) return decoder.error();
   if (auto can = check_has_head(*decoder, options.model); !can) return can.error();
   auto data = read_data(options, *decoder);
   if (!data) return data.error();
-  auto loaded = load(options.model, options.adapter, gradients ? model::Keep::gradients : model::Keep::values);
+  auto loaded = load(options.model, options.adapter, gradients ? model::Keep::gradients : model::Keep::values, *storage);
   if (!loaded) return loaded.error();
   auto order = order_of(*data, options.packing);
   if (!order) return order.error();
   auto workspace = model::make_workspace(*decoder, loaded->trainable ? loaded->trainable->lora_layout() : nullptr,
-                                         {.tokens = order->tokens_max(), .backward = gradients});
+                                         {.tokens = order->tokens_max(), .backward = gradients, .stored_weights = stored});
   if (!workspace) return workspace.error();
   const auto sum = sum_over(*loaded, *data, *order, *workspace, gradients);
   if (!sum || !gradients) return sum;

@@ -26,6 +26,7 @@ struct RunPlan {
   std::int64_t steps = 0, steps_per_epoch = 0;
   double tokens_in_all = 0;        // that pass through the network over all steps
   std::int64_t tokens_at_once = 0; // of the largest micro-batch
+  checkpoint::BaseStorage base_storage = checkpoint::BaseStorage::f32;
   RunMemory memory;
   std::size_t memory_smallest = 0; // in all, with one row of the data at a time
   std::size_t memory_free = 0;

@@ -54,7 +54,7 @@ ordered_json json_of(const RunPlan& plan) {
                    {"steps_per_epoch", plan.steps_per_epoch},
                    {"tokens_in_all", plan.tokens_in_all},
                    {"tokens_at_once", plan.tokens_at_once},
-                   {"memory", {{"weights", m.weights}, {"adapter", m.adapter}, {"gradients", m.gradients}, {"optimiser", m.optimiser},
+                   {"memory", {{"weights", m.weights}, {"loading", m.loading}, {"adapter", m.adapter}, {"gradients", m.gradients}, {"optimiser", m.optimiser},
                                {"activations", m.activations}, {"logits", m.logits}, {"workspace", m.workspace}, {"teacher", m.teacher},
                                {"libraries", m.libraries}, {"program", m.rest}, {"total", m.total()}}},
                    {"memory_free", plan.memory_free},
@@ -84,7 +84,8 @@ void print_memory(const RunPlan& plan, std::ostream& out) {
     std::snprintf(text, sizeof text, "  %-12s %10s  %s\n", name, readable_bytes(bytes).c_str(), what);
     out << text;
   };
-  line("weights", m.weights, "f32");
+  line("weights", m.weights, checkpoint::to_string(plan.base_storage).c_str());
+  line("loading", m.loading, "more, while the base is read or merged");
   line("adapter", m.adapter, "its values");
   line("gradients", m.gradients, "of what is trained");
   line("optimiser", m.optimiser, "AdamW's moments");

@@ -66,6 +66,7 @@ TEST_CASE("a plan counts what a run does: parameters, rows, tokens and steps, me
     if (kind != "total") sum += bytes.get<std::int64_t>();
   CHECK(plan["memory"]["total"] == sum);
   CHECK(plan["memory"]["optimiser"] == 8 * trained);
+  CHECK(plan["memory"]["loading"] == 0);
   for (const char* kind : {"weights", "adapter", "gradients", "activations", "logits", "workspace", "program"}) CHECK(plan["memory"][kind] > 0);
   CHECK(plan["recommendation"]["method"] == "lora");
 
@@ -227,7 +228,10 @@ TEST_CASE("the memory that is planned is what the process takes above its rest, 
   for (const std::string config : {R"({"method": "lora", "lora": {"r": 16}, "max_steps": 2, "batch_size": 8, "max_seq_length": 256})",
                                    R"({"method": "full", "max_steps": 2, "batch_size": 4, "max_seq_length": 256})",
                                    R"({"method": "full", "max_steps": 2, "batch_size": 4, "max_seq_length": 256, "optimizer_states": "bf16"})",
-                                   R"({"method": "lora", "lora": {"r": 8, "dropout": 0.1}, "max_steps": 2, "batch_size": 8, "packing": true, "max_seq_length": 512})"}) {
+                                   R"({"method": "lora", "lora": {"r": 8, "dropout": 0.1}, "max_steps": 2, "batch_size": 8, "packing": true, "max_seq_length": 512})",
+                                   R"({"method": "lora", "lora": {"r": 8}, "max_steps": 2, "batch_size": 2, "max_seq_length": 256, "base_storage": "bf16"})",
+                                   R"({"method": "lora", "lora": {"r": 8}, "max_steps": 2, "batch_size": 1, "max_seq_length": 64, "base_storage": "nf4"})",
+                                   R"({"method": "lora", "lora": {"r": 8}, "max_steps": 2, "batch_size": 1, "max_seq_length": 128, "base_storage": "int8", "merge": true})"}) {
     const auto request = request_in(directory.path(), config);
     const auto planned = static_cast<double>(take(prepare(request)).memory.without_rest());
     const Used used = memory_of_child(directory, config);

@@ -53,6 +53,7 @@ class Run {
   Result<void> validate_when_due();
   Result<bool> save_when_due();
   Result<void> save_checkpoint();
+  Result<void> merge();
   Result<void> save_output();
   Result<void> finish();
   void tell(Phase phase);
@@ -224,8 +225,23 @@ Result<bool> Run::save_when_due() {
   return wish == Wish::stop;
 }
 
+// The adapter goes into the checkpoint's own values. A base that was kept in fewer bits makes room for them.
+Result<void> Run::merge() {
+  if (config_.base_storage != checkpoint::BaseStorage::f32) {
+    engine_.network = engine_.reference = {};
+    engine_.workspace = {};
+    engine_.base.weights = {};
+    auto original = checkpoint::load_model(request_.model, request_.memory_limit_bytes);
+    if (!original) return with_context(original.error(), "merging the adapter");
+    engine_.base = std::move(*original);
+  }
+  merge_adapter(engine_.prepared.adapter, engine_.base.weights);
+  return {};
+}
+
 Result<void> Run::save_output() {
-  if (config_.merge) merge_adapter(engine_.prepared.adapter, engine_.base.weights);
+  if (config_.merge)
+    if (auto merged = merge(); !merged) return merged;
   if (config_.method == TrainingConfig::Method::full || config_.merge) {
     if (auto saved = checkpoint::save_model(request_.out, engine_.base.decoder, engine_.base.weights); !saved) return saved;
     if (config_.contrastive)
