@@ -64,7 +64,10 @@ void fill_in(Backend backend, Json& spec) {
   auto& training = spec["training"];
   if (training["finetuning_type"].get<std::string>().starts_with("lora") && training["lora"].is_null())
     training["lora"] = backend == Backend::automodel ? automodel_lora_defaults() : unsloth_lora_defaults();
-  if (backend == Backend::unsloth && spec["model"]["load_in_4bit"].is_null()) spec["model"]["load_in_4bit"] = false;
+  // 4 bits are the contract's default, where nothing that is said excludes them.
+  if (backend == Backend::unsloth)
+    if (auto& model = spec["model"]; model["load_in_4bit"].is_null())
+      model["load_in_4bit"] = training["finetuning_type"] != "all_weights" && model["load_in_8bit"] == false;
   rename_runs(spec["integrations"]);
 }
 

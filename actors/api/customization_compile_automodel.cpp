@@ -30,7 +30,8 @@ Result<Compiled> compile_automodel(const Json& spec, const ModelFacts& model) {
   const bool is_unmerged = training["finetuning_type"] == "lora" && training["lora"]["merge"] == false;
   compiled.is_adapter = is_unmerged && !model.is_embedding;
   if (is_unmerged && model.is_embedding)
-    compiled.warnings.push_back("training.finetuning_type: the adapter is merged, because an embedding model's could not be served; the output is a model");
+    compiled.warnings.push_back("training.finetuning_type: the adapter is merged, because an embedding model's could not be served; the "
+                                "output is a model");
   config["method"] = all_weights ? "full" : "lora";
   if (!all_weights) {
     const auto& lora = training["lora"];

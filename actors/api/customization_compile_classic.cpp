@@ -16,19 +16,22 @@ std::optional<Error> missing_feature(const Json& training) {
   if (training["precision"] == "fp8") return not_supported("training.precision", "fp8", "bf16, fp16 and fp32 are accepted");
   if (peft.is_null()) return std::nullopt;
   if (peft["use_dora"] == true) return not_supported("training.peft.use_dora", "DoRA", "LoRA works: leave use_dora out");
-  if (!peft["quantization"].is_null())
-    return not_supported("training.peft.quantization", "a quantised base model", "LoRA on the model as it is works: leave quantization out");
   return std::nullopt;
 }
 
 // What the loss of a DPO job can be made of in the contract, and is not here.
 std::optional<Error> missing_in_dpo(const Json& training) {
-  if (training["ref_policy_kl_penalty"].get<double>() <= 0) return out_of_range("training.ref_policy_kl_penalty", "a number above 0", training["ref_policy_kl_penalty"]);
+  if (const auto& beta = training["ref_policy_kl_penalty"]; beta.get<double>() <= 0)
+    return out_of_range("training.ref_policy_kl_penalty", "a number above 0", beta);
   for (const auto* member : {"preference_average_log_probs", "sft_average_log_probs"})
-    if (training[member] == true) return not_supported("training." + std::string(member), "a mean over an answer's tokens", "false works: their sum");
-  if (training["preference_loss_weight"].get<double>() != 1) return not_supported("training.preference_loss_weight", "another weight of the loss", "1 works");
-  if (training["sft_loss_weight"].get<double>() != 0) return not_supported("training.sft_loss_weight", "a second loss on the chosen answers", "0 works");
-  if (training["sequence_packing"] == true) return invalid("training.sequence_packing: pairs of answers are not packed; leave it out with the type dpo");
+    if (training[member] == true)
+      return not_supported("training." + std::string(member), "a mean over an answer's tokens", "false works: their sum");
+  if (training["preference_loss_weight"].get<double>() != 1)
+    return not_supported("training.preference_loss_weight", "another weight of the loss", "1 works");
+  if (training["sft_loss_weight"].get<double>() != 0)
+    return not_supported("training.sft_loss_weight", "a second loss on the chosen answers", "0 works");
+  if (training["sequence_packing"] == true)
+    return invalid("training.sequence_packing: pairs of answers are not packed; leave it out with the type dpo");
   return std::nullopt;
 }
 
@@ -63,9 +66,12 @@ Result<Compiled> compile_classic(const Json& spec, const ModelFacts& model) {
     const auto targets = lora_targets(peft["target_modules"], nullptr, {}, "training.peft");
     if (!targets) return targets.error();
     config["lora"] = {{"r", peft["rank"]}, {"alpha", peft["alpha"]}, {"dropout", peft["dropout"]}, {"target_modules", *targets}};
+    if (const auto& quantization = peft["quantization"]; !quantization.is_null())
+      keep_base_in(quantization["precision"] == "4bit" ? 4 : 8, config);
     if (!compiled.is_adapter) config["merge"] = true;
     if (model.is_embedding && compiled.is_adapter)
-      return invalid("training.peft.merge: an adapter of an embedding model could not be served; say merge: true, or leave peft out to train all weights");
+      return invalid("training.peft.merge: an adapter of an embedding model could not be served; say merge: true, or leave peft out to train "
+                     "all weights");
   }
   if (training["optimizer"].is_string() && !is_adam(training["optimizer"].get<std::string>()))
     return not_supported("training.optimizer", "the optimiser " + training["optimizer"].get<std::string>().substr(0, 64), "AdamW works: leave it out");

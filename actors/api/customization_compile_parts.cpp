@@ -90,6 +90,8 @@ Result<Json> lora_targets(const Json& targets, const Json& excluded, const std::
   return Json(expression + (has_targets ? any_of_names(targets) : ".*proj"));
 }
 
+void keep_base_in(int bits, Json& config) { config["base_storage"] = bits == 4 ? "nf4" : "int8"; }
+
 Result<void> add_optimisation(const Optimisation& o, Json& config) {
   const auto name = [&](const char* member) { return o.place + "." + member; };
   if (!(o.learning_rate >= 0) || !std::isfinite(o.learning_rate)) return out_of_range(name("learning_rate"), "a number of at least 0", o.learning_rate);
@@ -127,8 +129,10 @@ std::optional<Error> problem_of_seed(const Json& seed, const std::string& member
 
 void warn_of_precision(const Json& precision, const std::string& member, Compiled& compiled) {
   if (precision.is_null() || precision == "fp32" || precision == "float32" || precision == "auto") return;
+  const bool is_base_smaller = compiled.config.contains("base_storage");
   compiled.warnings.push_back(member + " is " + precision.get<std::string>() +
-                              ": this engine trains in fp32, which is at least as exact and takes more memory");
+                              ": this engine trains in fp32, which is at least as exact and takes more memory" +
+                              (is_base_smaller ? "; the base model alone is kept in fewer bits" : ""));
 }
 
 void warn_of_devices(const Parallelism& parallelism, Compiled& compiled) {

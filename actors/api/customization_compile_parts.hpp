@@ -23,6 +23,9 @@ std::optional<Error> no_text(const ModelFacts& model, const std::string& needed_
 Result<rest::Json> lora_targets(const rest::Json& targets, const rest::Json& excluded, const std::vector<std::int64_t>& layers,
                                 const std::string& member);
 
+// The frozen base of a LoRA job in 4 or 8 bits: NF4, or int8.
+void keep_base_in(int bits, rest::Json& config);
+
 // The numbers that every generation has, checked as the engine will.
 struct Optimisation {
   double learning_rate = 0, min_learning_rate = 0, weight_decay = 0, beta1 = 0, beta2 = 0, epsilon = 1e-8, max_grad_norm = 1.0;

@@ -9,9 +9,6 @@ namespace {
 bool is_given(const Json& value) { return !value.is_null() && !(value.is_structured() && value.empty()); }
 
 std::optional<Error> missing_in_model(const Json& model) {
-  for (const auto* member : {"load_in_4bit", "load_in_8bit"})
-    if (model[member] == true)
-      return not_supported("model." + std::string(member), "a quantised base model", "say load_in_4bit: false and load_in_8bit: false");
   if (model["trust_remote_code"] == true)
     return not_supported("model.trust_remote_code", "running a model's own code", "models of the known families work without it");
   if (is_given(model["rope_scaling"])) return not_supported("model.rope_scaling", "another rope scaling", "that of the model's config.json is used");
@@ -75,6 +72,8 @@ Result<Compiled> compile_unsloth(const Json& spec, const ModelFacts& model) {
     if (!targets) return targets.error();
     config["lora"] = {{"r", lora["rank"]}, {"alpha", lora["alpha"]}, {"dropout", lora["dropout"]}, {"target_modules", *targets},
                       {"use_rslora", lora["use_rslora"]}};
+    for (const auto& [member, bits] : {std::pair("load_in_4bit", 4), std::pair("load_in_8bit", 8)})
+      if (spec["model"][member] == true) keep_base_in(bits, config);
     if (!compiled.is_adapter) {
       config["merge"] = true;
       compiled.warnings.push_back("output.save_method: the merged model is written in fp32, which is more exact than 16 bits and twice as large");

@@ -9,8 +9,8 @@ namespace {
 
 Schema strict(std::vector<rest::Field> fields, std::string_view name) { return object(std::move(fields)).extra(Extra::forbid).named(name); }
 
-// A quantised base is the contract's default; the engine has none. What a request does not say is therefore resolved to what works
-// (see the compilation), and what it says is taken at its word.
+// load_in_4bit is true by default, but for what excludes it: that is resolved when the rest is known (see fill_in), and what a request
+// says is taken at its word.
 Schema model() {
   return strict({required("name", base_model()), optional("max_seq_length", positive(), 2048), optional("load_in_4bit", boolean()),
                  optional("load_in_8bit", boolean(), false), optional("dtype", one_of({"auto", "bfloat16", "float16", "float32"}), "auto"),

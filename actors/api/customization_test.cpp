@@ -77,7 +77,9 @@ TEST_CASE("the defaults of the newer specs are the contract's, and LoRA's are fi
   CHECK(spec["optimizer"]["lr_decay_style"] == "cosine");
   const auto other = filled(Backend::unsloth, unsloth);
   CHECK(other["training"]["lora"]["alpha"] == 16);
-  CHECK(other["model"]["load_in_4bit"] == false);
+  CHECK(other["model"]["load_in_4bit"] == true);
+  CHECK(filled(Backend::unsloth, with(Backend::unsloth, R"({"model": {"load_in_8bit": true}})"))["model"]["load_in_4bit"] == false);
+  CHECK(filled(Backend::unsloth, with(Backend::unsloth, R"({"training": {"finetuning_type": "all_weights"}})"))["model"]["load_in_4bit"] == false);
   CHECK(other["schedule"]["seed"] == 3407);
   CHECK(other["optimizer"]["optim"] == "adamw_8bit");
 }
@@ -234,7 +236,6 @@ TEST_CASE("what the engine does not have is refused by its member, with what wor
       {Backend::classic, R"({"training": {"type": "dpo", "peft": null, "sequence_packing": true}})", "training.sequence_packing"},
       {Backend::classic, R"({"training": {"type": "distillation", "teacher_model": "big"}})", "distillation is not yet supported"},
       {Backend::classic, R"({"training": {"peft": {"use_dora": true}}})", "DoRA is not yet supported"},
-      {Backend::classic, R"({"training": {"peft": {"quantization": {"precision": "4bit"}}}})", "not yet supported"},
       {Backend::classic, R"({"training": {"precision": "fp8"}})", "fp8 is not yet supported"},
       {Backend::classic, R"({"training": {"optimizer": "lion"}})", "lion is not yet supported"},
       {Backend::classic, R"({"training": {"max_seq_length": 1}})", "from 2"},
@@ -244,7 +245,7 @@ TEST_CASE("what the engine does not have is refused by its member, with what wor
       {Backend::automodel, R"({"training": {"training_type": "distillation", "teacher_model": "big"}})", "distillation"},
       {Backend::automodel, R"({"dataset": {"prompt_template": "{one}"}})", "two {placeholders}"},
       {Backend::automodel, R"({"batch": {"global_batch_size": 3, "micro_batch_size": 2}})", "global_batch_size (3)"},
-      {Backend::unsloth, R"({"model": {"load_in_4bit": true}})", "load_in_4bit: false"},
+      {Backend::unsloth, R"({"training": {"lora": {"use_dora": true}}})", "DoRA is not yet supported"},
       {Backend::unsloth, R"({"model": {"trust_remote_code": true}})", "trust_remote_code"},
       {Backend::unsloth, R"({"optimizer": {"optim": "sgd"}})", "sgd"},
       {Backend::unsloth, R"({"training": {"lora": {"bias": "all"}}})", "biases"},
@@ -257,6 +258,30 @@ TEST_CASE("what the engine does not have is refused by its member, with what wor
     INFO(name_of(backend) << " " << patch);
     CHECK(refusal(backend, patch).find(words) != std::string::npos);
   }
+}
+
+TEST_CASE("the frozen base is kept in as many bits as the job says") {
+  const std::tuple<Backend, const char*, const char*> cases[] = {
+      {Backend::classic, R"({"training": {"peft": {"quantization": {"precision": "4bit"}}}})", "nf4"},
+      {Backend::classic, R"({"training": {"peft": {"quantization": {"precision": "8bit"}, "merge": true}}})", "int8"},
+      {Backend::unsloth, "{}", "nf4"},
+      {Backend::unsloth, R"({"model": {"load_in_4bit": true}, "output": {"save_method": "merged_16bit"}})", "nf4"},
+      {Backend::unsloth, R"({"model": {"load_in_8bit": true}})", "int8"}};
+  for (const auto& [backend, patch, storage] : cases) {
+    INFO(name_of(backend) << " " << patch);
+    const auto result = compiled(backend, patch);
+    REQUIRE(result);
+    CHECK(result->config["base_storage"] == storage);
+  }
+  for (const auto& [backend, patch] : {std::pair(Backend::classic, "{}"), std::pair(Backend::classic, R"({"training": {"peft": null}})"),
+                                       std::pair(Backend::automodel, "{}"), std::pair(Backend::unsloth, R"({"model": {"load_in_4bit": false}})"),
+                                       std::pair(Backend::unsloth, R"({"training": {"finetuning_type": "all_weights"}})")}) {
+    INFO(name_of(backend) << " " << patch);
+    CHECK_FALSE(compiled(backend, patch)->config.contains("base_storage"));
+  }
+  const auto warned = compiled(Backend::classic, R"({"training": {"precision": "bf16", "peft": {"quantization": {"precision": "4bit"}}}})");
+  REQUIRE(warned->warnings.size() == 1);
+  CHECK(warned->warnings[0].ends_with("the base model alone is kept in fewer bits"));
 }
 
 TEST_CASE("a DPO job has the contract's optimiser, all weights and a model as its output") {

@@ -52,7 +52,8 @@ std::string problem_of_ranked(const Value& row) {
   const Value *context = given(row, "context"), *completions = given(row, "completions");
   if (!context) return "\"context\" is missing";
   if (auto problem = problem_of_messages(*context, "context", false); !problem.empty()) return problem;
-  if (!completions || !completions->array() || completions->array()->size() != 2) return "\"completions\" must be a list of two, the better one and the other";
+  if (!completions || !completions->array() || completions->array()->size() != 2)
+    return "\"completions\" must be a list of two, the better one and the other";
   for (std::size_t i = 0; i < 2; ++i) {
     const Value& one = (*completions->array())[i];
     const std::string place = "completions[" + std::to_string(i) + "]";
@@ -130,11 +131,12 @@ std::string problem_of_preference_row(const Value& row, PreferenceForm form) {
 }
 
 std::optional<std::string> preference_alone(const Value& row, PreferenceForm form) {
-  static const Names decisive{"prompt",  "completion",  "messages",  "input_ids",         "query",              "chosen",   "rejected", "chosen_response",
+  static const Names decisive{"prompt", "completion", "messages", "input_ids", "query", "chosen", "rejected", "chosen_response",
                               "rejected_response", "context", "completions", "response1", "response2", "overall_preference"};
   Names kept = own_members(form);
   const auto& members = *row.object();
-  const bool is_alone = std::none_of(members.names.begin(), members.names.end(), [&](const std::string& name) { return has(decisive, name) && !has(kept, name); });
+  const auto disturbs = [&](const std::string& name) { return has(decisive, name) && !has(kept, name); };
+  const bool is_alone = std::none_of(members.names.begin(), members.names.end(), disturbs);
   if (is_alone) return std::nullopt;
   kept.insert(kept.end(), {"tools", "chat_template_kwargs"});
   std::string line;

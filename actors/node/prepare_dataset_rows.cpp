@@ -209,8 +209,9 @@ std::string told_of(const Value& row) {
 
 Detected preferences(const Value& row) {
   if (const auto form = preference_form(row)) return std::unique_ptr<RowFormat>(std::make_unique<PreferenceFormat>(*form));
-  return invalid(told_of(row) + ", and a job of the type dpo needs preferences: prompt, chosen and rejected; chosen and rejected as two conversations; context "
-                 "and completions; or context, response1, response2 and overall_preference. The type sft trains on prompt and completion, or messages");
+  return invalid(told_of(row) + ", and a job of the type dpo needs preferences: prompt, chosen and rejected; chosen and rejected as two "
+                 "conversations; context and completions; or context, response1, response2 and overall_preference. The type sft trains on "
+                 "prompt and completion, or messages");
 }
 
 Detected embeddings(const Value& row) {
@@ -219,8 +220,8 @@ Detected embeddings(const Value& row) {
 }
 
 Error preference_in_text(PreferenceForm form) {
-  return invalid("these rows are preferences (" + members_of(form) + "), on which a job of the classic form with training.type dpo trains; the type sft needs "
-                 "prompt and completion, or messages" +
+  return invalid("these rows are preferences (" + members_of(form) +
+                 "), on which a job of the classic form with training.type dpo trains; the type sft needs prompt and completion, or messages" +
                  (form == PreferenceForm::answers ? ": call chosen completion to learn the chosen answers alone" : ""));
 }
 
@@ -246,7 +247,8 @@ Detected detect_format(const Value& row, const RowSettings& settings, const text
   if (!settings.text_field.empty()) return std::unique_ptr<RowFormat>(std::make_unique<TextFormat>(settings, *tokenizer));
   if (begins_a_chat(row)) return std::unique_ptr<RowFormat>(std::make_unique<ChatFormat>());
   if (is_embedding_row(row))
-    return invalid("these rows are for embedding models (query, pos_doc, neg_doc), and the model is none; it is trained on prompt and completion, or messages");
+    return invalid("these rows are for embedding models (query, pos_doc, neg_doc), and the model is none; it is trained on prompt and "
+                   "completion, or messages");
   if (!settings.prompt_template.empty()) return templated(row, settings.prompt_template);
   if (row.find("prompt") && row.find("completion")) return std::unique_ptr<RowFormat>(std::make_unique<PairFormat>("prompt", "completion"));
   if (row.find("input_ids")) return std::unique_ptr<RowFormat>(std::make_unique<TokenFormat>());

@@ -191,7 +191,8 @@ TEST_CASE("preferences of the four forms are taken as they are by a job that tra
 }
 
 TEST_CASE("a preference loses the members that would make it a row of another kind") {
-  Prepared dataset(Files{{"train.jsonl", R"({"messages":[],"prompt":"q","chosen":"a","score":2,"rejected":"b","tools":[]})" "\n"}, {"val.jsonl", R"({"prompt":"q","chosen":"a","rejected":"b","score":1})" "\n"}});
+  Prepared dataset(Files{{"train.jsonl", R"({"messages":[],"prompt":"q","chosen":"a","score":2,"rejected":"b","tools":[]})" "\n"},
+                         {"val.jsonl", R"({"prompt":"q","chosen":"a","rejected":"b","score":1})" "\n"}});
   dataset.settings.use = RowUse::preferences;
   const auto prepared = dataset.run();
   REQUIRE(prepared);
@@ -201,16 +202,19 @@ TEST_CASE("a preference loses the members that would make it a row of another ki
 }
 
 TEST_CASE("a bad preference is told with its file and its line") {
-  const std::string pair = R"({"prompt":"q","chosen":"a","rejected":"b"})", talk = R"([{"role":"user","content":"q"},{"role":"assistant","content":"a"}])";
+  const std::string pair = R"({"prompt":"q","chosen":"a","rejected":"b"})";
+  const std::string talk = R"([{"role":"user","content":"q"},{"role":"assistant","content":"a"}])";
   const std::string scored = R"({"context":"q","response1":"a","response2":"b","overall_preference":1})";
-  const std::string ranked = R"({"context":[{"role":"user","content":"q"}],"completions":[{"rank":0,"completion":[{"role":"assistant","content":"a"}]},{"rank":1,"completion":[{"role":"assistant","content":"b"}]}]})";
+  const std::string ranked = R"({"context":[{"role":"user","content":"q"}],"completions":[{"rank":0,"completion":)"
+                             R"([{"role":"assistant","content":"a"}]},{"rank":1,"completion":[{"role":"assistant","content":"b"}]}]})";
   const std::tuple<std::string, std::string, const char*> cases[] = {
       {pair, R"({"prompt":"q","chosen":"a"})", "\"rejected\" is missing"},
       {pair, R"({"prompt":5,"chosen":"a","rejected":"b"})", "\"prompt\" must be a string or a list of messages"},
       {pair, R"({"prompt":"","chosen":"a","rejected":"b"})", "\"prompt\" is empty"},
       {pair, R"({"prompt":"q","chosen":[{"role":"user","content":"a"}],"rejected":"b"})", "all rows must be of one form"},
       {pair, scored, "all rows must be of one form"},
-      {R"({"chosen":)" + talk + R"(,"rejected":)" + talk + "}", R"({"chosen":)" + talk + R"(,"rejected":[{"role":"user","content":"q"}]})", "\"rejected\" must end with a message of the role \"assistant\""},
+      {R"({"chosen":)" + talk + R"(,"rejected":)" + talk + "}", R"({"chosen":)" + talk + R"(,"rejected":[{"role":"user","content":"q"}]})",
+       "\"rejected\" must end with a message of the role \"assistant\""},
       {scored, R"({"context":"q","response1":"a","response2":"b","overall_preference":"first"})", "\"overall_preference\" must be a whole number"},
       {ranked, R"({"context":[{"role":"user","content":"q"}],"completions":[]})", "must be a list of two"},
       {ranked, R"({"context":[{"role":"user"}],"completions":[1,2]})", "context[0]: needs \"content\""},

@@ -217,9 +217,8 @@ def test_a_missing_execution_profile_is_422_and_named(refused, spec):
     says(refused(spec({"execution_profile": "nowhere"})), "does not exist", "nowhere", "customization-training-job")
 
 
-@pytest.mark.parametrize("peft", [{"type": "lora", "use_dora": True}, {"type": "lora", "quantization": {"precision": "4bit"}}])
-def test_what_is_not_supported_yet_says_so(refused, spec, peft):
-    says(refused(spec({"peft": peft})), "not yet supported")
+def test_what_is_not_supported_yet_says_so(refused, spec):
+    says(refused(spec({"peft": {"type": "lora", "use_dora": True}})), "DoRA is not yet supported")
 
 
 def test_dpo_with_lora_says_that_it_is_not_supported(refused, spec):
@@ -411,6 +410,23 @@ def test_merged_training_makes_a_model(api, default, spec):
     assert api.get(f"{default.models}/{made['spec']['output']['name']}").json()["finetuning_type"] == "lora_merged"
 
 
+@pytest.mark.parametrize("precision, near", [("4bit", 0.2), ("8bit", 0.02)])
+@pytest.mark.parametrize("merge", [False, True])
+def test_an_adapter_is_trained_on_a_quantised_base(api, default, spec, base_model, precision, near, merge):
+    peft = {"type": "lora", "rank": 4, "alpha": 8, "merge": merge, "quantization": {"precision": precision}}
+    made = api.post(default.customization, {"spec": spec({"peft": peft})}).json()
+    assert made["spec"]["training"]["peft"]["quantization"] == {"precision": precision}
+    losses = [p["value"] for p in ended(api, default, made["name"])["steps"][1]["tasks"][0]["status_details"]["metrics"]["train_loss"]]
+    exact = api.post(default.customization, {"spec": spec({"peft": peft | {"quantization": None}})}).json()
+    others = [p["value"] for p in ended(api, default, exact["name"])["steps"][1]["tasks"][0]["status_details"]["metrics"]["train_loss"]]
+    assert losses != others and losses == pytest.approx(others, rel=near)  # near the loss of the whole base, and not the same
+    name = made["spec"]["output"]["name"]
+    if merge:
+        assert api.get(f"{default.models}/{name}").json()["finetuning_type"] == "lora_merged"
+    else:
+        assert name in [adapter["name"] for adapter in api.get(f"{default.models}/{base_model}").json()["adapters"]]
+
+
 # ------------------------------------------------------------------------------------------------ preferences
 
 CHAT = [{"role": "user", "content": "Which?"}]
@@ -503,7 +519,8 @@ def triples(api, default):
 
 @pytest.mark.parametrize("peft, kind", [(None, "all_weights"), ({"type": "lora", "rank": 4, "merge": True}, "lora_merged")])
 def test_an_embedding_model_is_trained_on_triples_and_becomes_a_model(api, default, spec, embedder, triples, peft, kind):
-    wish = spec({"peft": peft, "max_steps": 8, "epochs": 8, "batch_size": 4, "learning_rate": 1e-2}, model=f"default/{embedder}", dataset=f"fileset://default/{triples}")
+    members = {"peft": peft, "max_steps": 8, "epochs": 8, "batch_size": 4, "learning_rate": 1e-2}
+    wish = spec(members, model=f"default/{embedder}", dataset=f"fileset://default/{triples}")
     made = api.post(default.customization, {"spec": wish}).json()
     assert made["spec"]["output"]["type"] == "model"
     losses = [p["value"] for p in ended(api, default, made["name"])["steps"][1]["tasks"][0]["status_details"]["metrics"]["train_loss"]]
@@ -629,6 +646,15 @@ def test_an_unsloth_job_trains_an_adapter(client, base_model, dataset):
     assert re.fullmatch("unsloth-[0-9a-f]{12}", handle.name)
     status = handle.wait(timeout=300, poll_interval=0.5)
     assert status.status == "completed", status.error_details
+
+
+@pytest.mark.parametrize("said", [{}, {"load_in_4bit": True}, {"load_in_8bit": True}])
+def test_an_unsloth_job_trains_on_a_quantised_base(api, default, base_model, dataset, said):
+    wish = unsloth(base_model, dataset)
+    wish["model"] = {"name": wish["model"]["name"], "max_seq_length": 64} | said
+    made = api.post(default.unsloth, {"spec": wish}).json()
+    assert made["spec"]["model"]["load_in_4bit"] is ("load_in_8bit" not in said)
+    assert ended(api, default, made["name"])["steps"][1]["tasks"][0]["status_details"]["step"] == 2
 
 
 def test_automodel_defaults_are_filled_in(api, default, base_model, dataset):
