@@ -9,18 +9,17 @@ sys.path.insert(0, str(Path(__file__).parent))
 import demo_job  # noqa: E402
 import packed_job  # noqa: E402
 from products import product_rate  # noqa: E402
-from sides import StandingPeer, can, gguf, luthier, run_json, say, say_conditions, threads  # noqa: E402
+from sides import StandingPeer, gguf, luthier, run_json, say, say_conditions, threads  # noqa: E402
 from smollm2_hf import smollm2_hf  # noqa: E402
 from table import arguments, compare, not_measured, show  # noqa: E402
 
-BENCH = ("engine", "bench", "train")
 NAMES = {"lora": "LoRA r16", "full": "full SFT"}
 FASTER = {"lora": 1.45, "full": 1.3}  # goals at equal precision
 
 
-def our_step(method, batch, length, steps, *more):
+def our_step(method, batch, length, steps):
     flags = ["--full"] if method == "full" else ["--rank", 16]
-    return run_json(luthier, *BENCH, "--model", gguf, "--batch", batch, "--length", length, *flags, *more,
+    return run_json(luthier, "engine", "bench", "train", "--model", gguf, "--batch", batch, "--length", length, *flags,
                     "--repetitions", steps, "--threads", threads, "--json")
 
 
@@ -28,9 +27,7 @@ def whole_steps(method, batch, length, turns, steps):
     """One turn: a run of ours, steps of the peer (which then stands still), oneDNN's products."""
     work, model = f"{NAMES[method]}, {batch} x {length}", smollm2_hf()
     say(work)
-    ours, theirs, products, fastest, fast_kind = [], [], [], [], None
-    if can(*BENCH, "--compute"):
-        fast_kind = "bf16"
+    ours, theirs, products = [], [], []
     with StandingPeer("torch_train.py", model, method, "--batch", batch, "--length", length) as peer:
         name = peer.hello["peer"]
         for _ in range(turns):
@@ -38,21 +35,15 @@ def whole_steps(method, batch, length, turns, steps):
             theirs.append(statistics.median(peer.ask(f"f32 {steps}")["tokens_per_second"]))
             memory = peer.peak_mib  # before the first step in bf16
             products.append(product_rate(model, batch * length, method))
-            if fast_kind:
-                fastest.append(our_step(method, batch, length, steps, "--compute", fast_kind))
         autocast = statistics.median(peer.ask(f"bf16 {steps}")["tokens_per_second"])
 
     rates = [run["tokens_per_second"][1] for run in ours]  # of minimum, median and maximum
     rows = [compare(f"{work}, f32", "tokens/s", rates, theirs, name, FASTER[method]),
             compare(f"{work}, f32: share of oneDNN's rate", "GFLOP/s", [run["gflops"] for run in ours], products,
                     "oneDNN alone, the same products in f32", 0.8)]
-    why = "luthier trains with f32 products alone: engine bench train has no --compute bf16"
     if method == "lora":
-        mode = f"{work}, bf16 products, against f32"
-        rows.append(compare(mode, "tokens/s", [run["tokens_per_second"][1] for run in fastest], theirs, name, 2.0) if fastest
-                    else not_measured(mode, "tokens/s", 2.0, why))
-    best = fastest if fast_kind else ours
-    rows.append(compare(f"{work}, our fastest against autocast", "tokens/s", [run["tokens_per_second"][1] for run in best], [autocast] * turns,
+        rows.append(not_measured(f"{work}, bf16 products, against f32", "tokens/s", 2.0, "luthier trains with f32 products alone"))
+    rows.append(compare(f"{work}, our f32 against bf16", "tokens/s", rates, [autocast] * turns,
                         f"{name}, bf16 autocast" + (", frozen weights in bf16" if method == "lora" else "")))
     rows.append(compare(f"{work}, f32: peak memory", "MiB", [run["peak_mib"] for run in ours], [memory] * turns, name, 3.0, higher_is_better=False))
     return rows
