@@ -165,8 +165,9 @@ void add_generate(CLI::App& app, Context& context) {
 
 void add_embed(CLI::App& app, Context& context) {
   const auto options = std::make_shared<serve::EmbedOptions>();
-  auto& verb = *app.add_subcommand("embed", "Lines of text to JSON arrays: the mean of the last hidden states, L2-normalised");
+  auto& verb = *app.add_subcommand("embed", "Lines of text to JSON arrays: of each the last hidden states, pooled as the model says (else their mean), L2-normalised");
   add_model(verb, options->model);
+  add_adapter(verb, options->adapter);
   verb.add_option("--input-type", options->input_type, "query or passage, for models that tell them apart; none: the lines as they are");
   add_weights(verb, options->weights);
   add_threads(verb, options->threads);

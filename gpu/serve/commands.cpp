@@ -180,6 +180,8 @@ int embed(const EmbedOptions& options, std::istream& in, std::ostream& out, std:
   if (!kind) return refuse(err, with_context(kind.error(), "--input-type"));
   auto embedder = Embedder::load(options.model, options.threads, options.weights);
   if (!embedder) return refuse(err, embedder.error());
+  if (!options.adapter.empty())
+    if (auto used = (*embedder)->use_adapter(options.adapter); !used) return refuse(err, used.error());
   std::string line;
   for (std::int64_t row = 1; std::getline(in, line); ++row) {
     auto vector = line.size() > line_bytes_max ? Result<std::vector<float>>(invalid("is longer than " + std::to_string(line_bytes_max) + " bytes"))

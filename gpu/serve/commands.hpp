@@ -46,7 +46,8 @@ int generate(const GenerateOptions& options, std::ostream& out, std::ostream& er
 
 // luthier embed: each line of `in` becomes a JSON array on `out`
 struct EmbedOptions {
-  std::filesystem::path model{};  // --model
+  std::filesystem::path model{};    // --model
+  std::filesystem::path adapter{};  // --adapter; none: the model alone
   std::string input_type{};       // --input-type: query or passage, for models that tell them apart; none: the lines as they are
   int threads = 0;
   WeightsKept weights = WeightsKept::as_stored;  // --weights

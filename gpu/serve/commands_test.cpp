@@ -5,6 +5,7 @@
 #include <pthread.h>
 
 #include <catch2/catch.hpp>
+#include <cmath>
 #include <csignal>
 #include <fstream>
 #include <future>
@@ -28,10 +29,10 @@ Outcome run(const GenerateOptions& options) {
   return {code, out.str(), err.str()};
 }
 
-Outcome run_embed(const std::filesystem::path& model, const std::string& text) {
+Outcome run_embed(const std::filesystem::path& model, const std::string& text, const std::filesystem::path& adapter = {}) {
   std::istringstream in(text);
   std::ostringstream out, err;
-  const int code = embed({.model = model}, in, out, err);
+  const int code = embed({.model = model, .adapter = adapter}, in, out, err);
   return {code, out.str(), err.str()};
 }
 
@@ -115,6 +116,24 @@ TEST_CASE("embed gives the normalised mean that transformers gives") {
   CHECK(late.code == 2);
   CHECK(late.err.find("line 2") != std::string::npos);
   CHECK(run_embed(tiny, std::string(2000, 'x') + "\n").err.find("512") != std::string::npos);
+}
+
+TEST_CASE("embed with an adapter gives another vector of length 1, and refuses one that it cannot read") {
+  const auto vector_of = [](const Outcome& outcome) {
+    REQUIRE(outcome.code == 0);
+    return nlohmann::json::parse(outcome.out).get<std::vector<double>>();
+  };
+  const auto plain = vector_of(run_embed(tiny, "What is it?\n"));
+  const auto adapted = vector_of(run_embed(tiny, "What is it?\n", "tests/golden/models/llama-tiny-adapter"));
+  REQUIRE(plain.size() == adapted.size());
+  double length = 0, apart = 0;
+  for (std::size_t i = 0; i < plain.size(); ++i) {
+    length += adapted[i] * adapted[i];
+    apart = std::max(apart, std::abs(adapted[i] - plain[i]));
+  }
+  CHECK(length == Approx(1).epsilon(1e-5));
+  CHECK(apart > 1e-3);
+  check_refused(run_embed(tiny, "x\n", "tests/golden/models/none"), "none");
 }
 
 TEST_CASE("serve says when it is ready, answers, and ends with SIGTERM") {

@@ -25,6 +25,15 @@ Result<std::unique_ptr<Embedder>> Embedder::load(const std::filesystem::path& mo
   return embedder;
 }
 
+Result<void> Embedder::use_adapter(const std::filesystem::path& directory) {
+  const auto read = checkpoint::load_adapter(directory, network_->decoder());
+  if (!read) return read.error();
+  auto adapter = std::make_unique<LoadedAdapter>();
+  if (auto packed = pack_adapter(*read, network_->decoder(), *adapter); !packed) return with_context(packed.error(), directory.string());
+  adapter_ = std::move(adapter);
+  return {};
+}
+
 Result<std::vector<float>> Embedder::embed(std::string_view text, TextKind kind) {
   const auto ids = tokenizer_.encode(prefix_of(network_->decoder(), kind) + std::string(text), true);
   if (!ids) return ids.error();
@@ -46,7 +55,7 @@ Result<std::vector<float>> Embedder::embed(std::string_view text, TextKind kind)
   for (std::int64_t begin = 0; begin < length; begin += at_once) {
     const auto count = std::min(at_once, length - begin);
     const BatchItem item{std::span(*ids).subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(count)), begin, length,
-                         blocks, nullptr, false};
+                         blocks, adapter_.get(), false};
     network_->forward(std::span(&item, 1), *cache);
     network_->finish_hidden();
     for (std::int64_t row = 0; row < count; ++row) pool.add(network_->hidden(row));

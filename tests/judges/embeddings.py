@@ -41,9 +41,9 @@ def train(base, out, **config):
     return out
 
 
-def our_vectors(model, texts, kind):
-    done = subprocess.run([LUTHIER, "embed", "--model", str(model), "--input-type", kind], input="".join(t + "\n" for t in texts),
-                          stdout=subprocess.PIPE, text=True, check=True)
+def our_vectors(arguments, texts, kind):
+    command = [LUTHIER, "embed", *map(str, arguments), "--input-type", kind]
+    done = subprocess.run(command, input="".join(t + "\n" for t in texts), stdout=subprocess.PIPE, text=True, check=True)
     return torch.tensor([json.loads(line) for line in done.stdout.splitlines()])
 
 
@@ -97,13 +97,13 @@ def judge(directory, name, mode, head):
     check(f"{what}: the adapter's task", models["adapter"].peft_config["default"].task_type == "FEATURE_EXTRACTION")
     before = their_vectors(loaded(base, head), tokenizer, "", mode, TEXTS)
     for kind, model in models.items():
-        ours_of = merged if kind == "adapter" else directory / f"{name}-{mode}-{kind}"
+        alone = ["--model", directory / f"{name}-{mode}-{kind}"]
+        arguments = ["--model", base, "--adapter", adapter] if kind == "adapter" else alone
         for text_kind, prefix in (("query", "query : "), ("passage", "w9 ")):
             theirs = their_vectors(model, tokenizer, prefix, mode, TEXTS)
-            apart = (our_vectors(ours_of, TEXTS, text_kind) - theirs).abs().max().item()
+            apart = (our_vectors(arguments, TEXTS, text_kind) - theirs).abs().max().item()
             within(f"{what}, {kind}, {text_kind}", difference=(apart, VECTOR))
         check(f"{what}, {kind}: it was trained", (their_vectors(model, tokenizer, "", mode, TEXTS) - before).abs().max() > 1e-3)
-        arguments = ["--model", base, "--adapter", adapter] if kind == "adapter" else ["--model", ours_of]
         held_out = GOLDEN / "contrastive/held-out.jsonl"
         ours = json.loads(luthier(LUTHIER, "eval-embedding", *arguments, "--data", held_out, "--k", "3", "--json"))
         recall, ndcg = their_retrieval(model, tokenizer, mode)
