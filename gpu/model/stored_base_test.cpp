@@ -5,10 +5,13 @@
 #include <nlohmann/json.hpp>
 
 #include "gpu/checkpoint/checkpoint.hpp"
+#include "gpu/kernels/random.hpp"
+#include "gpu/model/backward.hpp"
 #include "gpu/model/forward.hpp"
 #include "gpu/model/head.hpp"
 #include "gpu/model/memory_plan.hpp"
 #include "gpu/model/network.hpp"
+#include "gpu/model/trainable.hpp"
 
 using namespace luthier;
 using namespace luthier::model;
@@ -49,6 +52,27 @@ std::vector<float> outputs(const checkpoint::Model& model, bool stored, const st
   return all;
 }
 
+// Of an adapter on all linear layers with values of its own: the loss, and all gradients one after the other.
+std::vector<float> gradients(const checkpoint::Model& model, bool stored, const Sequence& row) {
+  checkpoint::LoraConfig config;
+  config.target_pattern = "all-linear";
+  config.r = 3;
+  auto adapter = take(checkpoint::make_adapter(config, model.decoder));
+  std::uint64_t number = 0;
+  for (auto& module : adapter.modules)
+    for (auto* tensor : {&module.a, &module.b})
+      kernels::fill_uniform(static_cast<std::int64_t>(tensor->values.size()), 3, ++number, -0.1f, 0.1f, tensor->values.data());
+  auto trainable = take(Trainable::lora(model.decoder, adapter, Keep::gradients));
+  const auto network = take(trainable.bind(model.decoder, model.weights));
+  const Batch batch = make_batch({&row, 1});
+  auto workspace = take(make_workspace(model.decoder, trainable.lora_layout(), {.tokens = batch.tokens(), .backward = true, .stored_weights = stored}));
+  forward(network, batch, {}, workspace);
+  std::vector<float> all{static_cast<float>(loss_and_gradient(network, batch, 1, {}, workspace))};
+  backward(network, batch, {}, workspace);
+  for (const Parameter& p : trainable.parameters()) all.insert(all.end(), p.gradient, p.gradient + p.count);
+  return all;
+}
+
 double difference(const std::vector<float>& got, const std::vector<float>& expected) {
   if (got.size() != expected.size() || got.empty()) return 1e30;
   double largest = 0, apart = 0;
@@ -63,7 +87,7 @@ double difference(const std::vector<float>& got, const std::vector<float>& expec
 }  // namespace
 
 TEST_CASE("every family with a base in fewer bits computes what f32 does with the same values") {
-  int judged = 0;
+  int judged = 0, trained = 0;
   for (const auto& entry : std::filesystem::directory_iterator(goldens)) {
     const auto cases = nlohmann::json::parse(std::ifstream(entry.path() / "cases.json"));
     const std::vector<std::int32_t> ids = cases["sequences"][0];
@@ -73,10 +97,16 @@ TEST_CASE("every family with a base in fewer bits computes what f32 does with th
       const auto wide = take(checkpoint::load_model(entry.path()));
       put_decoded(stored.weights, wide.weights);
       CHECK(difference(outputs(stored, true, ids), outputs(wide, false, ids)) < 1e-5);
+      if (cases.contains("loss")) {
+        const std::vector<std::int32_t> tokens = cases["loss"]["rows"][0]["tokens"], labels = cases["loss"]["rows"][0]["labels"];
+        CHECK(difference(gradients(stored, true, {tokens, labels}), gradients(wide, false, {tokens, labels})) < 2e-5);
+        ++trained;
+      }
       const auto plan = take(memory_plan(stored.decoder, {.storage = storage}));
       CHECK(plan.weights == stored.weights.bytes());
       ++judged;
     }
   }
   CHECK(judged >= 4 * 20);
+  CHECK(trained >= 4 * 16);
 }
