@@ -157,7 +157,7 @@ Answer no_version(const Context& context) {
 
 // The deployment that refers to the config, or to that version of it; empty: none does.
 std::string user_of(const Context& context, std::optional<std::int64_t> version) {
-  for (const auto& deployment : *context.services.documents.all("deployment", context.workspace()))
+  for (const auto list = context.services.documents.all("deployment", context.workspace()); const auto& deployment : *list)
     if (deployment->body["config"] == context.path["name"] && deployment->body["status"] != "DELETED" && (!version || deployment->body["config_version"] == *version))
       return deployment->body["name"].get<std::string>();
   return "";

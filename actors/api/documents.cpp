@@ -173,7 +173,7 @@ std::vector<DocumentPointer> Documents::everywhere(std::string_view kind, const 
     found.insert(found.end(), documents->begin(), documents->end());
   };
   add("system");
-  for (const auto& workspace : *all("workspace", "system"))
+  for (const auto list = all("workspace", "system"); const auto& workspace : *list)
     if (!workspace->row.value("deleting", false)) add(text_of(workspace->row, "name"));
   std::stable_sort(found.begin(), found.end(), is_earlier);
   return found;

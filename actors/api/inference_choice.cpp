@@ -63,7 +63,7 @@ std::optional<Choice> InferenceChoice::find_entity(const Context& context, const
   if (!context.sees_workspace(entity.workspace)) return std::nullopt;
   const auto text = entity.text();
   if (auto found = find_ready(documents, entity.workspace, text, entity.workspace)) return found;
-  for (const auto& workspace : *documents.all("workspace", "system")) {
+  for (const auto list = documents.all("workspace", "system"); const auto& workspace : *list) {
     const auto other = workspace->row["name"].get<std::string>();
     if (other == entity.workspace || !context.sees_workspace(other)) continue;
     if (auto found = find_ready(documents, other, text, entity.workspace); found && found->entity == text) return found;
@@ -99,10 +99,10 @@ Or<Choice> InferenceChoice::by_name(const Context& context, std::string_view nam
 
 std::vector<Choice> InferenceChoice::all(const Context& context) const {
   std::vector<Choice> found;
-  for (const auto& workspace : *context.services.documents.all("workspace", "system")) {
+  for (const auto list = context.services.documents.all("workspace", "system"); const auto& workspace : *list) {
     const auto name = workspace->row["name"].get<std::string>();
     if (!context.sees_workspace(name)) continue;
-    for (const auto& choice : shelf(context.services.documents, name)->served)
+    for (const auto own = shelf(context.services.documents, name); const auto& choice : own->served)
       if (is_provider_ready(choice.provider->body) && !choice.entity.empty()) found.push_back(choice);
   }
   std::stable_sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.entity < b.entity; });

@@ -47,7 +47,7 @@ DocumentPointer find_view(const Documents& documents, const std::string& workspa
   const auto view = view_of(documents.get("deployment_provider", workspace, name));
   if (view && view->body["name"] == name) return view;
   if (name.find('_') == name.npos) return nullptr;  // only a name that was taken is replaced, by one with a '_'
-  for (const auto& other : *documents.all("deployment_provider", workspace))
+  for (const auto list = documents.all("deployment_provider", workspace); const auto& other : *list)
     if (view_of(other) && other->body["name"] == name) return other;
   return nullptr;
 }

@@ -185,7 +185,7 @@ Answer list_providers(Context& context) {
   if (context.workspace() != "-") {
     seen = providers_of(documents, context.workspace());
   } else {
-    for (const auto& workspace : *documents.all("workspace", "system")) {
+    for (const auto list = documents.all("workspace", "system"); const auto& workspace : *list) {
       const auto name = workspace->row["name"].get<std::string>();
       if (!context.sees_workspace(name)) continue;
       const auto some = providers_of(documents, name);

@@ -31,7 +31,7 @@ UploadRoom room_for(const Context& context, const Document& fileset, const std::
   narrow("Fileset " + context.workspace() + "/" + context.path["name"], bytes_of(fileset), settings.fileset_bytes_max, 413);
   if (settings.workspace_bytes_max == 0) return room;
   std::int64_t all = 0;
-  for (const auto& one : *context.services.documents.all("fileset", context.workspace())) all += bytes_of(*one);
+  for (const auto list = context.services.documents.all("fileset", context.workspace()); const auto& one : *list) all += bytes_of(*one);
   narrow("Workspace " + context.workspace(), all, settings.workspace_bytes_max, 507);
   return room;
 }

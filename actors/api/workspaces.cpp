@@ -93,7 +93,7 @@ Answer list_workspaces(Context& context) {
   if (const auto* refusal = std::get_if<Answer>(&wanted)) return *refusal;
   std::vector<DocumentPointer> seen;
   if (context.sees_workspace("system")) seen.push_back(system_workspace(context));
-  for (const auto& document : *context.services.documents.all("workspace", "system"))
+  for (const auto list = context.services.documents.all("workspace", "system"); const auto& document : *list)
     if (context.sees_workspace(document->row["name"].get<std::string>())) seen.push_back(document);
   return page_answer(rows_of(seen), std::get<Filter>(wanted), std::get<PageRequest>(request));
 }
