@@ -36,6 +36,8 @@ def rows(turns):
     print(f"the demo's job: {ours[0]['steps']} steps, {ours[0]['tokens']} tokens in the loss; loss at first and at last: "
           f"ours {ours[0]['first_loss']:.4f} {ours[0]['final_loss']:.4f}, theirs {theirs[0]['first_loss']:.4f} {theirs[0]['final_loss']:.4f}\n")
     exact = run_peer("peft_accuracy.py", model, work / "test.jsonl", work / "ours", work / "theirs")["exact"]
+    if exact[1] == 0:
+        sys.exit("the peer's adapter gives no exact answer: there is nothing to compare with")
     seconds, peer = [run["seconds"] for run in ours], theirs[0]["peer"]
     return [compare("the demo's training job", "s", seconds, [run["seconds"] for run in theirs], peer, 3.0, higher_is_better=False),
             compare("the same: exact answers to 100 new rows", "%", [100 * exact[0]], [100 * exact[1]], peer, 0.95),
