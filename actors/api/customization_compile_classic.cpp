@@ -16,6 +16,9 @@ std::optional<Error> missing_feature(const Json& training) {
   if (training["precision"] == "fp8") return not_supported("training.precision", "fp8", "bf16, fp16 and fp32 are accepted");
   if (peft.is_null()) return std::nullopt;
   if (peft["use_dora"] == true) return not_supported("training.peft.use_dora", "DoRA", "LoRA works: leave use_dora out");
+  // The contract refuses it in this form; unsloth's has it.
+  if (!peft["quantization"].is_null())
+    return not_supported("training.peft.quantization", "a quantised base model", "leave quantization out, or use unsloth's load_in_4bit");
   return std::nullopt;
 }
 
@@ -66,8 +69,6 @@ Result<Compiled> compile_classic(const Json& spec, const ModelFacts& model) {
     const auto targets = lora_targets(peft["target_modules"], nullptr, {}, "training.peft");
     if (!targets) return targets.error();
     config["lora"] = {{"r", peft["rank"]}, {"alpha", peft["alpha"]}, {"dropout", peft["dropout"]}, {"target_modules", *targets}};
-    if (const auto& quantization = peft["quantization"]; !quantization.is_null())
-      keep_base_in(quantization["precision"] == "4bit" ? 4 : 8, config);
     if (!compiled.is_adapter) config["merge"] = true;
     if (model.is_embedding && compiled.is_adapter)
       return invalid("training.peft.merge: an adapter of an embedding model could not be served; say merge: true, or leave peft out to train "

@@ -17,7 +17,7 @@ MEMBERS = [
     ("training.peft.target_modules", "used: names and patterns; null is every linear layer but the last", []),
     ("training.peft.merge", "used: the result is a model", "perhaps"),
     ("training.peft.use_dora", "refused when true", True),
-    ("training.peft.quantization", "used: `4bit` keeps the frozen base in NF4, `8bit` in int8", {"precision": "2bit"}),
+    ("training.peft.quantization", "refused unless null: unsloth's form has it", {"precision": "4bit"}),
     ("training.learning_rate", "used", -1),
     ("training.min_learning_rate", "used: where the cosine ends", -1),
     ("training.weight_decay", "used", -1),
