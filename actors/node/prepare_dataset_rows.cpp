@@ -5,6 +5,7 @@
 #include "actors/node/prepare_dataset_chat.hpp"
 #include "actors/node/prepare_dataset_preference.hpp"
 #include "gpu/text/chat.hpp"
+#include "gpu/text/rows.hpp"
 #include "gpu/text/tokenizer.hpp"
 
 #include <nlohmann/json.hpp>
@@ -191,7 +192,7 @@ std::vector<std::string> text_members(const Value& row) {
 using Detected = Result<std::unique_ptr<RowFormat>>;
 
 Detected templated(const Value& row, const std::string& prompt_template) {
-  const auto names = placeholders_of(prompt_template);
+  const auto names = text::members_of_template(prompt_template);
   if (!names) return names.error();
   for (const auto& name : {names->first, names->second})
     if (!row.find(name)) return invalid("\"" + name + "\" of the prompt_template is missing; there are " + names_of(row));
@@ -226,19 +227,6 @@ Error preference_in_text(PreferenceForm form) {
 }
 
 }  // namespace
-
-Result<std::pair<std::string, std::string>> placeholders_of(const std::string& prompt_template) {
-  std::vector<std::string> names;
-  for (std::size_t open = prompt_template.find('{'); open != std::string::npos; open = prompt_template.find('{', open + 1)) {
-    const auto close = prompt_template.find('}', open);
-    if (close == std::string::npos) break;
-    names.push_back(prompt_template.substr(open + 1, close - open - 1));
-  }
-  if (names.size() != 2 || names[0].empty() || names[1].empty() || names[0] == names[1])
-    return invalid("prompt_template must have exactly two {placeholders}, that of the question first; it has " + std::to_string(names.size()),
-                   "prompt_template");
-  return std::pair{names[0], names[1]};
-}
 
 Detected detect_format(const Value& row, const RowSettings& settings, const text::Tokenizer* tokenizer) {
   if (!row.object()) return invalid("not a JSON object");

@@ -44,7 +44,4 @@ class RowFormat {
 // `tokenizer` is needed with a text_field alone.
 Result<std::unique_ptr<RowFormat>> detect_format(const json::Value& first_row, const RowSettings& settings, const text::Tokenizer* tokenizer);
 
-// "{question} … {answer}" -> {"question", "answer"}; exactly two are needed.
-Result<std::pair<std::string, std::string>> placeholders_of(const std::string& prompt_template);
-
 }  // namespace luthier::node

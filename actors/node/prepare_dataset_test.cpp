@@ -293,8 +293,6 @@ TEST_CASE("rows of other members become prompts and completions") {
   CHECK(templated->warnings.empty());
   guessed.settings.prompt_template = "{x} {q}";
   CHECK(guessed.refusal().find("\"x\" of the prompt_template is missing") != std::string::npos);
-  CHECK_FALSE(placeholders_of("{one}"));
-  CHECK_FALSE(placeholders_of("{one} {two} {three}"));
 }
 
 TEST_CASE("a text field becomes tokens that all take loss") {

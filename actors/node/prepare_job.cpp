@@ -10,6 +10,7 @@
 #include "actors/node/world_checker.hpp"
 #include "events/base/temporary_directory.hpp"
 #include "gpu/checkpoint/locate.hpp"
+#include "gpu/text/rows.hpp"
 #include "gpu/text/tokenizer.hpp"
 #include "gpu/train/config.hpp"
 
@@ -161,7 +162,7 @@ Result<PreparationWish> read_preparation(const std::string& text) {
     return invalid("the job's preparation has a member of a wrong type", "preparation");
   }
   if (!wish.rows.prompt_template.empty())
-    if (const auto names = placeholders_of(wish.rows.prompt_template); !names) return names.error();
+    if (const auto names = text::members_of_template(wish.rows.prompt_template); !names) return names.error();
   return wish;
 }
 

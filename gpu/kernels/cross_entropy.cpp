@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "gpu/kernels/profile.hpp"
+#include "gpu/kernels/reduce.hpp"
 #include "gpu/kernels/simd.hpp"
 
 namespace luthier::kernels {
@@ -12,14 +13,6 @@ namespace {
 using namespace simd;
 
 constexpr float lowest = -3.0e38f;
-
-LUTHIER_CLONES float row_max(std::int64_t width, const float* x) {
-  F16 best = splat(lowest);
-  std::int64_t i = 0;
-  for (; i + 16 <= width; i += 16) best = simd::max(best, load<F16>(x + i));
-  if (i < width) best = simd::max(best, load_part(x + i, width - i, lowest));
-  return simd::max(best);
-}
 
 // Sum of e^(x - top). Blocks of 1024 are added in double, so that a vocabulary of 200,000 loses no digits.
 LUTHIER_CLONES double exp_sum(std::int64_t width, const float* x, float top) {
@@ -43,7 +36,7 @@ LUTHIER_CLONES void scaled_exp(std::int64_t width, const float* x, float top, fl
 
 double row_loss_and_gradient(std::int64_t vocabulary, const float* logits, std::int32_t label, float gradient_scale,
                              float* gradient) {
-  const float top = row_max(vocabulary, logits);
+  const float top = max_of(vocabulary, logits);
   const double total = exp_sum(vocabulary, logits, top);
   const double loss = std::log(total) - (static_cast<double>(logits[label]) - static_cast<double>(top));
   if (gradient) {
@@ -72,7 +65,7 @@ double cross_entropy(std::int64_t rows, std::int64_t vocabulary, const float* lo
 }
 
 void softmax(std::int64_t width, float* row) {
-  const float top = row_max(width, row);
+  const float top = max_of(width, row);
   scaled_exp(width, row, top, static_cast<float>(1.0 / exp_sum(width, row, top)), row);
 }
 

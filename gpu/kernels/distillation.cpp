@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "gpu/kernels/profile.hpp"
+#include "gpu/kernels/reduce.hpp"
 #include "gpu/kernels/simd.hpp"
 
 namespace luthier::kernels {
@@ -13,14 +14,6 @@ using namespace simd;
 
 constexpr float lowest = -3.0e38f;
 constexpr std::int64_t block = 1024;  // so many values are added in f32, the blocks in double
-
-LUTHIER_CLONES float row_max(std::int64_t width, const float* x) {
-  F16 best = splat(lowest);
-  std::int64_t i = 0;
-  for (; i + 16 <= width; i += 16) best = simd::max(best, load<F16>(x + i));
-  if (i < width) best = simd::max(best, load_part(x + i, width - i, lowest));
-  return simd::max(best);
-}
 
 struct Sums {
   double plain, warm;  // of e^(x - top) and of e^((x - top) / T)
@@ -78,7 +71,7 @@ LUTHIER_CLONES void row_gradient(std::int64_t width, const Row* row, float* grad
 double row_loss(std::int64_t width, const float* logits, const float* teacher, std::int32_t label, const DistillationLoss& loss,
                 float gradient_scale, float* gradient) {
   const double t = loss.temperature, alpha = loss.mixing;
-  Row row{logits, teacher, row_max(width, logits), row_max(width, teacher), static_cast<float>(1 / t), 0, 0, 0};
+  Row row{logits, teacher, max_of(width, logits), max_of(width, teacher), static_cast<float>(1 / t), 0, 0, 0};
   Sums own, taught;
   exp_sums(width, logits, row.top, row.inverse, &own);
   exp_sums(width, teacher, row.teacher_top, row.inverse, &taught);

@@ -44,6 +44,15 @@ std::int64_t length_of(std::int64_t begin, std::int64_t count) {
   return count - begin < block_length ? count - begin : block_length;
 }
 
+LUTHIER_CLONES float largest(std::int64_t count, const float* x) {
+  constexpr float lowest = -3.0e38f;
+  F16 best = splat(lowest);
+  std::int64_t i = 0;
+  for (; i + 16 <= count; i += 16) best = simd::max(best, load<F16>(x + i));
+  if (i < count) best = simd::max(best, load_part(x + i, count - i, lowest));
+  return simd::max(best);
+}
+
 }  // namespace
 
 double sum_of_squares(std::int64_t count, const float* values) {
@@ -79,5 +88,7 @@ bool all_finite(std::int64_t count, const float* values) {
     finite = finite && block_finite(length_of(begin, count), values + begin);
   return finite;
 }
+
+float max_of(std::int64_t count, const float* x) { return largest(count, x); }
 
 }  // namespace luthier::kernels

@@ -1,4 +1,4 @@
-// Sums over long arrays whose value does not depend on the number of threads: fixed blocks, added in order, in double.
+// Over long arrays, with a value that does not depend on the number of threads: sums are of fixed blocks, added in order, in double.
 #pragma once
 
 #include <cstdint>
@@ -12,6 +12,9 @@ void add(std::int64_t count, const float* x, float* y);
 
 // x[count] *= by
 void scale(std::int64_t count, float by, float* x);
+
+// The largest value; NaN never wins.
+float max_of(std::int64_t count, const float* x);
 
 // True when no value is infinite or not a number.
 bool all_finite(std::int64_t count, const float* values);

@@ -15,21 +15,17 @@
 #include "gpu/model/forward.hpp"
 #include "gpu/model/head.hpp"
 #include "gpu/model/memory_plan.hpp"
+#include "gpu/model/test_support.hpp"
 #include "gpu/model/trainable.hpp"
 
 using namespace luthier;
 using namespace luthier::model;
+using namespace luthier::model::test;
 using nlohmann::json;
 
 namespace {
 
 const std::filesystem::path goldens = "tests/golden/families";
-
-template <class T>
-T take(Result<T> result) {
-  if (!result) FAIL(result.error().message);
-  return std::move(*result);
-}
 
 using Values = std::vector<float>;
 
@@ -83,17 +79,6 @@ std::vector<std::string> names() {
   std::sort(all.begin(), all.end());
   REQUIRE(all.size() >= 20);
   return all;
-}
-
-double difference(const Values& got, const Values& expected) {
-  if (got.size() != expected.size()) return 1e30;
-  double largest = 1e-12, apart = 0;
-  for (std::size_t i = 0; i < got.size(); ++i) {
-    if (!std::isfinite(got[i])) return 1e30;
-    largest = std::max(largest, std::abs(double(expected[i])));
-    apart = std::max(apart, std::abs(double(got[i]) - expected[i]));
-  }
-  return apart / largest;
 }
 
 PassSize size_for(const Batch& batch, bool backward) { return {.tokens = batch.tokens(), .head_chunk = 7, .backward = backward}; }

@@ -9,21 +9,17 @@
 #include "gpu/model/forward.hpp"
 #include "gpu/model/head.hpp"
 #include "gpu/model/memory_plan.hpp"
+#include "gpu/model/test_support.hpp"
 #include "gpu/model/trainable.hpp"
 
 using namespace luthier;
 using namespace luthier::model;
+using namespace luthier::model::test;
 using nlohmann::json;
 
 namespace {
 
 const std::string goldens = "tests/golden/train/";
-
-template <class T>
-T take(Result<T> result) {
-  if (!result) FAIL(result.error().message);
-  return std::move(*result);
-}
 
 json read_json(const std::string& name) { return json::parse(std::ifstream(goldens + name)); }
 
@@ -65,17 +61,6 @@ Tensors gradients_of(const Trainable& trainable) {
   Tensors tensors;
   for (const Parameter& p : trainable.parameters()) tensors[p.name] = {p.gradient, p.gradient + p.count};
   return tensors;
-}
-
-double difference(const std::vector<float>& got, const std::vector<float>& expected) {
-  if (got.size() != expected.size()) return 1e30;
-  double largest = 1e-12, apart = 0;
-  for (std::size_t i = 0; i < got.size(); ++i) {
-    if (!std::isfinite(got[i])) return 1e30;
-    largest = std::max(largest, std::abs(double(expected[i])));
-    apart = std::max(apart, std::abs(double(got[i]) - expected[i]));
-  }
-  return apart / largest;
 }
 
 void check_all_close(const Tensors& got, const Tensors& expected, double limit) {

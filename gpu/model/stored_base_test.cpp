@@ -11,22 +11,18 @@
 #include "gpu/model/head.hpp"
 #include "gpu/model/memory_plan.hpp"
 #include "gpu/model/network.hpp"
+#include "gpu/model/test_support.hpp"
 #include "gpu/model/trainable.hpp"
 
 using namespace luthier;
 using namespace luthier::model;
+using namespace luthier::model::test;
 using checkpoint::BaseStorage;
 using checkpoint::StoredKind;
 
 namespace {
 
 const std::filesystem::path goldens = "tests/golden/families";
-
-template <class T>
-T take(Result<T> result) {
-  if (!result) FAIL(result.error().message);
-  return std::move(*result);
-}
 
 // What the codes stand for, in place of the weights.
 void put_decoded(const checkpoint::Weights& stored, const checkpoint::Weights& into) {
@@ -71,17 +67,6 @@ std::vector<float> gradients(const checkpoint::Model& model, bool stored, const 
   backward(network, batch, {}, workspace);
   for (const Parameter& p : trainable.parameters()) all.insert(all.end(), p.gradient, p.gradient + p.count);
   return all;
-}
-
-double difference(const std::vector<float>& got, const std::vector<float>& expected) {
-  if (got.size() != expected.size() || got.empty()) return 1e30;
-  double largest = 0, apart = 0;
-  for (std::size_t i = 0; i < got.size(); ++i) {
-    if (!std::isfinite(got[i])) return 1e30;
-    largest = std::max(largest, std::abs(double(expected[i])));
-    apart = std::max(apart, std::abs(double(got[i]) - expected[i]));
-  }
-  return apart / largest;
 }
 
 }  // namespace

@@ -123,6 +123,7 @@ struct HttpListener::Parts final : httplib::Server {
   std::function<HttpAnswer(int, std::string)> error_answer;
   ConnectionThreads* threads = nullptr;  // the server owns it
   std::atomic<bool> draining{false}, stopping{false};
+  std::atomic<int> answers_under_way{0};
   int bound_port = 0;
   std::thread accepting;
 
@@ -229,7 +230,9 @@ void HttpListener::Parts::serve_connection(HttpConnection& connection) {
     connection.begin_request();
     bool closed = false;
     const bool close_connection = draining || threads->full();
+    ++answers_under_way;
     const bool answered = process_request(connection, close_connection, closed, nullptr);
+    --answers_under_way;
     open = answered && !closed && !close_connection && !connection.close_after;
   }
 }
@@ -291,6 +294,7 @@ HttpListener::~HttpListener() { stop(); }
 
 int HttpListener::port() const { return parts_->bound_port; }
 void HttpListener::drain() { parts_->draining = true; }
+bool HttpListener::is_answering() const { return parts_->answers_under_way > 0; }
 
 void HttpListener::stop() {
   parts_->draining = parts_->stopping = true;

@@ -62,6 +62,8 @@ class HttpListener {
   int port() const;
   // From now on requests are refused with 503 and connections are not kept.
   void drain();
+  // Whether an answer is on its way to a client: stop() would cut a stream off.
+  bool is_answering() const;
   // Breaks off what still runs once its handler returns.
   void stop();
 

@@ -365,6 +365,9 @@ void OpenAiServer::shut_down(milliseconds patience) {
   };
   while (busy() && std::chrono::steady_clock::now() < until) std::this_thread::sleep_for(milliseconds(20));
   parts_->engine->cancel_all();
+  // What has been computed, or that it was cancelled, still has to reach its clients; one that does not read is not waited for.
+  const auto last = std::chrono::steady_clock::now() + milliseconds(1000);
+  while (parts_->listener->is_answering() && std::chrono::steady_clock::now() < last) std::this_thread::sleep_for(milliseconds(5));
   parts_->listener->stop();
 }
 

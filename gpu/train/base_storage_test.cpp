@@ -18,18 +18,6 @@ namespace {
 
 const std::vector<std::string> storages{"bf16", "int8", "nf4"};
 
-struct Ran {
-  int code;
-  std::string out, err;
-};
-
-template <class Options>
-Ran run(int (*verb)(const Options&, std::ostream&, std::ostream&), const Options& options) {
-  std::ostringstream out, err;
-  const int code = verb(options, out, err);
-  return {code, out.str(), err.str()};
-}
-
 // A copy of a model whose weights are what the storage makes of them: what f32 computes with it is what the storage must.
 void write_rounded(const std::filesystem::path& model, const std::string& storage, const std::filesystem::path& into) {
   const auto wide = take(checkpoint::load_model(model));

@@ -15,18 +15,6 @@ using nlohmann::json;
 
 namespace {
 
-struct Ran {
-  int code;
-  std::string out, err;
-};
-
-template <class Options>
-Ran run(int (*verb)(const Options&, std::ostream&, std::ostream&), const Options& options) {
-  std::ostringstream out, err;
-  const int code = verb(options, out, err);
-  return {code, out.str(), err.str()};
-}
-
 // One line that names what is wrong.
 void check_refused(const Ran& ran, const std::string& names) {
   INFO(ran.err);

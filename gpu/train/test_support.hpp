@@ -10,6 +10,7 @@
 #include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -80,6 +81,19 @@ inline void check_close(const Tensors& got, const Tensors& expected, double limi
     REQUIRE(got.contains(name));
     CHECK(difference(got.at(name), values) < limit);
   }
+}
+
+// What a verb of the command line printed, and its exit code.
+struct Ran {
+  int code;
+  std::string out, err;
+};
+
+template <class Options>
+Ran run(int (*verb)(const Options&, std::ostream&, std::ostream&), const Options& options) {
+  std::ostringstream out, err;
+  const int code = verb(options, out, err);
+  return {code, out.str(), err.str()};
 }
 
 }  // namespace luthier::train::test
