@@ -1,4 +1,4 @@
-// Matrix products, row-major. oneDNN's calls are in gemm.cpp and nowhere else.
+// Matrix products, row-major. oneDNN's calls are in gemm.cpp and matmul.cpp and nowhere else.
 #pragma once
 
 #include <cstdint>

@@ -1,7 +1,9 @@
 #include "gpu/kernels/gemm.hpp"
 
+#include <bit>
 #include <catch2/catch.hpp>
 
+#include "gpu/kernels/gemm_bfloat16.hpp"
 #include "gpu/kernels/small_gemm.hpp"
 #include "gpu/kernels/test_support.hpp"
 
@@ -86,4 +88,75 @@ TEST_CASE("small products agree with their definition on operands with any strid
           small_gemm(m, n, k, a.data(), a_turned ? 1 : k, a_turned ? m : 1, b.data(), n, c.data(), n, accumulate);
           CHECK(largest_difference(c, expected) < 1e-5);
         }
+}
+
+namespace {
+
+std::vector<Bfloat16> narrowed(const std::vector<float>& values) {
+  std::vector<Bfloat16> narrow_values(values.size());
+  narrow(1, static_cast<long>(values.size()), 1, values.data(), static_cast<long>(values.size()), narrow_values.data(), static_cast<long>(values.size()));
+  return narrow_values;
+}
+
+std::vector<float> widened(const std::vector<Bfloat16>& values) {
+  std::vector<float> wide(values.size());
+  widen(static_cast<long>(values.size()), values.data(), wide.data());
+  return wide;
+}
+
+}  // namespace
+
+TEST_CASE("a bf16 product is that of the rounded values, by the processor's instructions and without them") {
+  struct Shape {
+    long m, n, k;
+  };
+  for (const auto& [m, n, k] : {Shape{1, 1, 1}, Shape{1, 40, 24}, Shape{3, 17, 5}, Shape{17, 8, 64}, Shape{40, 64, 16}, Shape{65, 96, 131},
+                               Shape{33, 16, 70}, Shape{5, 530, 1040}, Shape{600, 3, 9}})
+    for (const bool a_turned : {false, true})
+      for (const bool b_turned : {false, true})
+        for (const bool accumulate : {false, true}) {
+          const long lda = (a_turned ? m : k) + 3, ldb = (b_turned ? k : n) + 1, ldc = n + 2;
+          const auto a = narrowed(random_values((a_turned ? k : m) * lda, 1)), b = narrowed(random_values((b_turned ? n : k) * ldb, 2));
+          const auto before = random_values(m * ldc, 3);
+          const auto expected = reference(a_turned, b_turned, m, n, k, 1, widened(a), lda, widened(b), ldb, accumulate ? 1 : 0, before, ldc);
+          INFO(m << " x " << n << " x " << k << " turned " << a_turned << b_turned << " accumulate " << accumulate);
+          for (const auto product : {gemm_bfloat16, gemm_bfloat16_widened}) {
+            auto c = before;
+            product(Transpose{a_turned}, Transpose{b_turned}, m, n, k, a.data(), lda, b.data(), ldb, accumulate, c.data(), ldc);
+            CHECK(largest_difference(c, expected) < 2e-5);
+          }
+        }
+}
+
+TEST_CASE("a bf16 product over no columns adds nothing, and has the same bits each time") {
+  std::vector<float> c{1, 2, 3, 4};
+  const Bfloat16 unused{};
+  gemm_bfloat16(Transpose::no, Transpose::yes, 2, 2, 0, &unused, 1, &unused, 1, true, c.data(), 2);
+  CHECK(c == std::vector<float>{1, 2, 3, 4});
+  gemm_bfloat16(Transpose::no, Transpose::yes, 2, 2, 0, &unused, 1, &unused, 1, false, c.data(), 2);
+  CHECK(c == std::vector<float>{0, 0, 0, 0});
+  const long m = 100, n = 192, k = 576;
+  const auto x = narrowed(random_values(m * k, 1)), w = narrowed(random_values(n * k, 2));
+  std::vector<float> first(m * n), second(m * n);
+  for (auto* y : {&first, &second}) gemm_bfloat16(Transpose::no, Transpose::yes, m, n, k, x.data(), k, w.data(), k, false, y->data(), n);
+  CHECK(first == second);
+}
+
+TEST_CASE("rows are narrowed to bf16 with their scale, also within their own memory") {
+  const long rows = 37, width = 150, ldx = 160;
+  const auto x = random_values(rows * ldx, 1);
+  std::vector<float> expected(x.size());
+  for (std::size_t i = 0; i < x.size(); ++i) expected[i] = 0.3f * x[i];
+  round_to_bfloat16(rows * ldx, expected.data(), expected.data());
+  std::vector<Bfloat16> apart(rows * width);
+  narrow(rows, width, 0.3f, x.data(), ldx, apart.data(), width);
+  auto within = x;
+  auto* own = reinterpret_cast<Bfloat16*>(within.data());
+  narrow(rows, width, 0.3f, within.data(), ldx, own, 2 * ldx);
+  for (long r = 0; r < rows; ++r)
+    for (long i = 0; i < width; ++i) {
+      const auto bits = std::bit_cast<std::uint32_t>(expected[r * ldx + i]) >> 16;
+      REQUIRE(apart[r * width + i].bits == bits);
+      REQUIRE(own[r * 2 * ldx + i].bits == bits);
+    }
 }
