@@ -2,6 +2,7 @@
 #include "gpu/kernels/adamw.hpp"
 
 #include <bit>
+#include <catch2/catch.hpp>
 #include <cmath>
 #include <vector>
 

@@ -163,7 +163,7 @@ TEST_CASE("packed sequences give the logits that each gives alone") {
     const auto one = logits_of(network, row.ids);
     alone.insert(alone.end(), one.begin(), one.end());
   }
-  CHECK(difference(together, alone) < 1e-6);
+  CHECK(difference(together, alone) < 2e-6);
 }
 
 TEST_CASE("the loss and the gradient of every weight are those of transformers") {
