@@ -227,4 +227,15 @@ TEST_CASE("broken metrics are named with their line") {
   CHECK(summary.error().message.find("line 2") != std::string::npos);
 }
 
+TEST_CASE("a validation before the first step is no step") {
+  Scratch scratch;
+  scratch.write("metrics.jsonl", "{\"step\":0,\"validation_loss\":0.7}\n{\"step\":1,\"loss\":2.0,\"tokens\":3}\n{\"step\":2,\"loss\":1.0,\"tokens\":4}\n");
+  const auto summary = *summarise(scratch.root / "metrics.jsonl");
+  CHECK(summary.steps == 2);
+  CHECK(summary.first_loss == 2.0);
+  CHECK(summary.tokens == 7);
+  scratch.write("metrics.jsonl", "{\"step\":0}\n");
+  CHECK_FALSE(summarise(scratch.root / "metrics.jsonl"));
+}
+
 }  // namespace luthier::worker

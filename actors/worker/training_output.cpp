@@ -25,6 +25,11 @@ std::optional<double> real(const json::Value& object, std::string_view name) {
   return number ? std::optional(static_cast<double>(*number)) : std::nullopt;
 }
 
+// A validation that preferences have before they are trained on: no step's line.
+bool is_before_first_step(const json::Value& line) {
+  return whole(line, "step").value_or(1) == 0 && !line.find("loss") && line.find("validation_loss");
+}
+
 }  // namespace
 
 std::optional<TrainingLine> read_training_line(std::string_view line) {
@@ -41,6 +46,7 @@ Result<events::TrainingSummary> summarise(const std::filesystem::path& metrics) 
   std::string line;
   for (std::int64_t number = 1; std::getline(file, line); ++number) {
     const auto value = json::parse(line, line_bounds);
+    if (value && is_before_first_step(*value)) continue;
     const auto step = value ? whole(*value, "step") : std::nullopt;
     const auto loss = value ? real(*value, "loss") : std::nullopt;
     if (!step || !loss)

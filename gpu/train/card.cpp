@@ -111,7 +111,7 @@ std::string measured(const CardInputs& in) {
 }  // namespace
 
 Result<void> write_card(const CardInputs& in) {
-  if (auto written = write_file_durably(in.request.out / "loss.svg", loss_curve_svg(in.metrics.points())); !written) return written;
+  if (auto written = write_file_durably(in.request.out / "loss.svg", loss_curve_svg(in.metrics.points(), in.metrics.start())); !written) return written;
   return write_file_durably(in.request.out / "README.md",
                             header(in) + summary(in) + data_table(in) + configuration(in) + how_to_load(in) + measured(in));
 }

@@ -89,9 +89,10 @@ class Picture {
 
 }  // namespace
 
-std::string loss_curve_svg(const std::vector<LossPoint>& points) {
+std::string loss_curve_svg(const std::vector<LossPoint>& points, std::optional<double> start) {
   const auto training = thinned(points);
   std::vector<LossPoint> validated;
+  if (start) validated.push_back({.step = 0, .loss = *start});
   for (const LossPoint& point : points)
     if (point.validation_loss) validated.push_back({.step = point.step, .loss = *point.validation_loss});
   const auto validation = thinned(validated);

@@ -15,7 +15,7 @@ struct LossPoint {
 };
 
 // A line through the training losses (the mean of neighbours where there are more than the picture has room for), the validation
-// losses as dots joined by a line, and axes from 0.
-std::string loss_curve_svg(const std::vector<LossPoint>& points);
+// losses as dots joined by a line, and axes from 0. `start`: a validation before the first step.
+std::string loss_curve_svg(const std::vector<LossPoint>& points, std::optional<double> start = {});
 
 }  // namespace luthier::train

@@ -26,6 +26,7 @@ TEST_CASE("the picture has a line of losses and a dot for every validation") {
   CHECK(picture.find("validation loss") != std::string::npos);
   CHECK(picture.find("nan") == std::string::npos);
   CHECK(loss_curve_svg(points) == picture);
+  CHECK(count_of(loss_curve_svg(points, 0.7), "<circle") == 5);
 }
 
 TEST_CASE("a long run's picture stays small, and one of no step or one loss is a picture still") {

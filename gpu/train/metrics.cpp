@@ -39,6 +39,10 @@ Result<Metrics> Metrics::open(const std::filesystem::path& directory, std::strin
   for (std::string line; std::getline(lines, line);) {
     const auto step = nlohmann::json::parse(line, nullptr, false);
     if (!step.is_object()) continue;
+    if (step.value("step", std::int64_t{0}) == 0) {
+      metrics.start_ = step.value("validation_loss", 0.0);
+      continue;
+    }
     Progress before{.step = step.value("step", std::int64_t{0}), .loss = step.value("loss", 0.0),
                     .tokens = step.value("tokens", std::int64_t{0}), .tokens_read = step.value("tokens_read", std::int64_t{0})};
     if (step.contains("validation_loss")) before.validation_loss = step.value("validation_loss", 0.0);
@@ -50,10 +54,18 @@ Result<Metrics> Metrics::open(const std::filesystem::path& directory, std::strin
 }
 
 Result<void> Metrics::add(const Progress& step) {
-  const std::string line = line_of(step);
-  lines_ += line;
   totals_.add(step);
   points_.push_back({step.step, step.loss, step.validation_loss});
+  return write(line_of(step));
+}
+
+Result<void> Metrics::add_start(double validation_loss) {
+  start_ = validation_loss;
+  return write(nlohmann::ordered_json{{"step", 0}, {"validation_loss", validation_loss}}.dump() + "\n");
+}
+
+Result<void> Metrics::write(const std::string& line) {
+  lines_ += line;
   if (!(file_ << line << std::flush)) return Error{ErrorCode::io, path_.string() + " cannot be written", {}};
   return {};
 }

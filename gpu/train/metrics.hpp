@@ -1,4 +1,4 @@
-// metrics.jsonl: one line a step, and the totals over them.
+// metrics.jsonl: one line a step, before them one of step 0 where there was a validation before the first, and the totals over them.
 #pragma once
 
 #include <cstdint>
@@ -27,16 +27,22 @@ class Metrics {
   static Result<Metrics> open(const std::filesystem::path& directory, std::string lines_before);
 
   Result<void> add(const Progress& step);
+  // Of a validation before the first step, which counts as no step's.
+  Result<void> add_start(double validation_loss);
+  std::optional<double> start() const { return start_; }
   const std::string& lines() const { return lines_; }
   const Totals& totals() const { return totals_; }
   const std::vector<LossPoint>& points() const { return points_; }
 
  private:
+  Result<void> write(const std::string& line);
+
   std::filesystem::path path_;
   std::ofstream file_;
   std::string lines_;
   Totals totals_;
   std::vector<LossPoint> points_;
+  std::optional<double> start_;
 };
 
 }  // namespace luthier::train

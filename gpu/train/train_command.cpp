@@ -21,6 +21,7 @@ constexpr std::chrono::seconds reading_told_every{10};
 ordered_json progress_json(const Progress& p) {
   ordered_json line{{"phase", to_string(p.phase)}, {"step", p.step}, {"max_steps", p.max_steps}};
   if (p.phase == Phase::starting) line["resumed_from_step"] = p.resumed_from_step;
+  if (p.phase == Phase::validating && p.validation_loss) line["validation_loss"] = *p.validation_loss;  // before the first step
   if (p.phase != Phase::training) return line;
   line.update(ordered_json{{"loss", p.loss},
                            {"grad_norm", p.grad_norm},
@@ -52,6 +53,7 @@ ordered_json result_json(const TrainResult& r) {
 
 std::string progress_text(const Progress& p) {
   char text[160];
+  if (p.phase == Phase::validating && p.validation_loss) return "before the first step  validation " + std::to_string(*p.validation_loss);
   if (p.phase != Phase::training) {
     std::snprintf(text, sizeof text, "%s%s", to_string(p.phase),
                   p.resumed_from_step > 0 && p.phase == Phase::starting

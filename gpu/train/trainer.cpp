@@ -51,6 +51,8 @@ class Run {
   void update(std::int64_t step);
   void measure_speed();
   Result<void> validate_when_due();
+  Result<void> validate_at_start();
+  Result<double> validation_loss();
   Result<bool> save_when_due();
   Result<void> save_checkpoint();
   Result<void> merge();
@@ -183,6 +185,26 @@ void Run::measure_speed() {
 
 Result<void> Run::validate_when_due() {
   progress_.validation_loss.reset();
+Result<double> Run::validation_loss() {
+  tell(Phase::validating);
+  const auto sum = loss_over(*engine_.objective, student(), engine_.prepared.validation);
+  if (!sum) return sum.error();
+  if (!std::isfinite(sum->mean()))
+    return invalid("after step " + std::to_string(progress_.step) + " the validation loss is not finite: the training has diverged; a lower learning_rate would help",
+                   "learning_rate");
+  return sum->mean();
+}
+
+// Preferences are compared with what they were before the first step. It counts neither as the best nor for early stopping.
+Result<void> Run::validate_at_start() {
+  if (!config_.dpo || engine_.prepared.validation.empty() || progress_.step > 0 || metrics_.start()) return {};
+  const auto loss = validation_loss();
+  if (!loss) return loss.error();
+  progress_.validation_loss = *loss;
+  tell(Phase::validating);
+  return metrics_.add_start(*loss);
+}
+
   progress_.measures.clear();
   progress_.is_best = false;
   Examples& rows = engine_.prepared.validation;
@@ -190,17 +212,13 @@ Result<void> Run::validate_when_due() {
   const std::int64_t every = validation_every(request_);
   const bool due = last || (every > 0 && progress_.step % every == 0);
   if (rows.empty() || !due) return {};
-  tell(Phase::validating);
-  const auto sum = loss_over(*engine_.objective, student(), rows);
-  if (!sum) return sum.error();
-  if (!std::isfinite(sum->mean()))
-    return invalid("after step " + std::to_string(progress_.step) + " the validation loss is not finite: the training has diverged; a lower learning_rate would help",
-                   "learning_rate");
-  progress_.validation_loss = sum->mean();
+  const auto loss = validation_loss();
+  if (!loss) return loss.error();
+  progress_.validation_loss = *loss;
   auto measures = engine_.objective->measure(student(), rows);
   if (!measures) return measures.error();
   progress_.measures = std::move(*measures);
-  progress_.is_best = validations_.add(progress_.step, sum->mean());
+  progress_.is_best = validations_.add(progress_.step, *loss);
   if (!progress_.is_best || !keeps_best_file()) return {};
   return save_best(best_directory(), engine_.trainable, progress_.step);
 }
@@ -227,7 +245,7 @@ Result<bool> Run::save_when_due() {
 
 // The adapter goes into the checkpoint's own values. A base that was kept in fewer bits makes room for them.
 Result<void> Run::merge() {
-  if (config_.base_storage != checkpoint::BaseStorage::f32) {
+  if (config_.storage() != checkpoint::BaseStorage::f32) {
     engine_.network = engine_.reference = {};
     engine_.workspace = {};
     engine_.base.weights = {};
@@ -293,6 +311,7 @@ Result<TrainResult> Run::train() {
   tell(Phase::starting);
   first_step_ = Clock::now();
   while (progress_.step < progress_.max_steps && !validations_.exhausted()) {
+  if (auto validated = validate_at_start(); !validated) return validated.error();
     const auto stop = save_when_due();
     if (!stop) return stop.error();
     if (*stop) return result(true);

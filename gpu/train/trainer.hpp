@@ -51,7 +51,7 @@ struct Progress {
   std::int64_t tokens_read = 0;       // of that step: all that went through the network
   double tokens_per_second = 0;       // of all tokens, over this process's steps so far
   double seconds_left = 0;
-  std::optional<double> validation_loss = {};  // when this step had one
+  std::optional<double> validation_loss = {};  // when this step had one; preferences are validated before the first step as well
   std::vector<std::pair<std::string, double>> measures = {};  // what else that validation said, by name: of an embedding model
   bool is_best = false;               // it is the lowest so far
 };

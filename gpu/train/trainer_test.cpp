@@ -482,6 +482,50 @@ TEST_CASE("a pair that the student tells apart as the reference does has the los
   CHECK(*result.validation_loss == Approx(std::log(2.0)));
 }
 
+TEST_CASE("preferences are validated before the first step, once, whenever a run is stopped") {
+  TemporaryDirectory directory;
+  json config = read_json(goldens / "dpo.lora.json")["config"];
+  config["max_steps"] = 6;
+  config["validation_every"] = 3;
+  auto request = request_for("tied", config, directory / "out");
+  request.data = request.validation = goldens / "dpo.rows.jsonl";
+  std::vector<Progress> told;
+  TrainHooks hooks;
+  hooks.progress = [&](const Progress& p) {
+    if (p.step == 0 && p.validation_loss) told.push_back(p);
+  };
+  const auto result = take(train::train(request, hooks));
+  const auto lines = read_lines(request.out / "metrics.jsonl");
+  REQUIRE(lines.size() == 7);
+  CHECK(lines[0].size() == 2);
+  CHECK(lines[0]["step"] == 0);
+  CHECK(lines[0]["validation_loss"].get<double>() == Approx(std::log(2.0)));  // a new adapter does not tell pairs apart yet
+  CHECK(lines[3].contains("validation_loss"));
+  CHECK(result.first_loss == lines[1]["loss"].get<double>());
+  CHECK(result.steps == 6);
+  CHECK(result.best_step > 0);
+  REQUIRE(told.size() == 1);
+  CHECK(*told[0].validation_loss == lines[0]["validation_loss"].get<double>());
+
+  for (const std::int64_t at : {0, 2}) {
+    auto stopped = request;
+    stopped.out = directory / ("stopped-" + std::to_string(at));
+    stopped.checkpoint_directory = directory / ("checkpoints-" + std::to_string(at));
+    take(train::train(stopped, stop_before(at)));
+    told.clear();
+    take(train::train(stopped, hooks));
+    CHECK(told.empty());
+    CHECK(read_bytes(stopped.out / "metrics.jsonl") == read_bytes(request.out / "metrics.jsonl"));
+    CHECK(output_of(stopped) == output_of(request));
+  }
+
+  request.validation.clear();  // validating first changes nothing else
+  request.out = directory / "without";
+  take(train::train(request, {}));
+  CHECK(read_lines(request.out / "metrics.jsonl").size() == 6);
+  CHECK(read_lines(request.out / "metrics.jsonl").back()["loss"] == lines.back()["loss"]);
+}
+
 TEST_CASE("distillation follows torch's, and with nothing of the teacher's it is plain training") {
   TemporaryDirectory directory;
   const auto golden = read_json(goldens / "distillation.json");
