@@ -30,6 +30,11 @@ std::vector<Case> cases() {
     all.push_back({{4, 2, 16, 0.25f, window}, {0, 300, 303, 400}, true});
   }
   all.push_back({{4, 2, 16, 0.25f, 0, 2.0f}, {0, 150, 170}, true});
+  // Sequences whose gradients are summed in parts, and groups of more heads than meet a tile of keys together.
+  all.push_back({{3, 1, 24, 0.2f}, {0, 3, 700, 731}});
+  all.push_back({{2, 2, 16, 0.25f, 100, 4.0f}, {0, 600}, true});
+  all.push_back({{2, 2, 16, 0.25f, 0, 0, true}, {0, 577}});
+  all.push_back({{18, 2, 8, 0.35f}, {0, 90}});
   all.push_back({{4, 4, 16, 0.25f, 0, 0, true}, {0, 1, 140, 270}});
   all.push_back({{4, 4, 16, 0.25f, 5, 3.0f, true}, {0, 1, 140, 270}, true});
   return all;

@@ -1,5 +1,9 @@
 #include "gpu/kernels/small_gemm.hpp"
 
+#ifndef __clang__
+#pragma GCC optimize("no-signed-zeros")  // or a value is added to 0 before it is spread over a vector
+#endif
+
 #include <cstring>
 #include <string_view>
 
