@@ -10,7 +10,6 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, Any, Mapping
 
-from nemo_platform import Timeout, not_given
 from nemo_platform_plugin.jobs.schemas import PlatformJobStatusResponse as StrictStatus
 
 from . import wire
@@ -18,7 +17,7 @@ from .jobs import AsyncJobs, Jobs
 from .models import CustomizationJob, JobRecord, JobSpec
 
 if TYPE_CHECKING:
-    from nemo_platform import AsyncNeMoPlatform, NeMoPlatform
+    from typing_extensions import Unpack
 
 ENDED = ("completed", "error", "cancelled")
 
@@ -106,33 +105,19 @@ class AsyncJobResource(_Handle):
 class BackendJobs(Jobs):
     """The jobs of one back end."""
 
-    def __init__(self, client: NeMoPlatform, backend: str) -> None:
-        super().__init__(client)
-        self._backend = backend
-
     def create(  # type: ignore[override]
         self,
         spec: Mapping[str, Any] | Any,
         workspace: str | None = None,
         name: str | None = None,
-        *,
-        extra_headers: Any = None,
-        extra_query: Any = None,
-        extra_body: Any = None,
-        timeout: float | Timeout | None | Any = not_given,
-        **members: Any,
+        **told: Unpack[wire.Creation],
     ) -> JobResource:
         """Starts a job. `spec` is a dictionary, or a pydantic model that is sent with all its defaults.
 
-        `members` may be description, project, ownership and custom_fields. The answer is a handle: its `spec.output.name`
-        is the name of what the job makes, its get_status() asks how far it is.
+        The answer is a handle: its `spec.output.name` is the name of what the job makes, its get_status() asks how far it is.
         """
-        answer = self._client.post(
-            self._path(workspace),
-            cast_to=object,
-            body=_creation(spec, name, members),
-            options=wire.options(None, extra_headers, extra_query, extra_body, timeout),
-        )
+        body, options = wire.creation(spec, name, told)
+        answer = self._client.post(self._path(workspace), cast_to=object, body=body, options=options)
         return JobResource(self, workspace, _object(answer, "a created job"))
 
     def get_job_resource(self, job_name: str, workspace: str | None = None) -> JobResource:
@@ -141,21 +126,10 @@ class BackendJobs(Jobs):
         return JobResource(self, workspace, _object(answer, f"job {job_name}"))
 
     def get_status(  # type: ignore[override]
-        self,
-        name: str,
-        *,
-        workspace: str | None = None,
-        extra_headers: Any = None,
-        extra_query: Any = None,
-        extra_body: Any = None,
-        timeout: float | Timeout | None | Any = not_given,
+        self, name: str, *, workspace: str | None = None, **how: Unpack[wire.Call]
     ) -> StrictStatus:
         """How far a job is. An answer that lacks a member raises pydantic's ValidationError."""
-        answer = self._client.get(
-            self._path(workspace, name),
-            cast_to=object,
-            options=wire.options(None, extra_headers, extra_query, extra_body, timeout),
-        )
+        answer = self._client.get(self._path(workspace, name), cast_to=object, options=wire.options(**how))
         return StrictStatus.model_validate(answer)
 
     def plugin_status(self, workspace: str | None = None) -> dict[str, Any]:
@@ -166,29 +140,16 @@ class BackendJobs(Jobs):
 class AsyncBackendJobs(AsyncJobs):
     """As BackendJobs, for the asynchronous client."""
 
-    def __init__(self, client: AsyncNeMoPlatform, backend: str) -> None:
-        super().__init__(client)
-        self._backend = backend
-
     async def create(  # type: ignore[override]
         self,
         spec: Mapping[str, Any] | Any,
         workspace: str | None = None,
         name: str | None = None,
-        *,
-        extra_headers: Any = None,
-        extra_query: Any = None,
-        extra_body: Any = None,
-        timeout: float | Timeout | None | Any = not_given,
-        **members: Any,
+        **told: Unpack[wire.Creation],
     ) -> AsyncJobResource:
         """As BackendJobs.create."""
-        answer = await self._client.post(
-            self._path(workspace),
-            cast_to=object,
-            body=_creation(spec, name, members),
-            options=wire.options(None, extra_headers, extra_query, extra_body, timeout),
-        )
+        body, options = wire.creation(spec, name, told)
+        answer = await self._client.post(self._path(workspace), cast_to=object, body=body, options=options)
         return AsyncJobResource(self, workspace, _object(answer, "a created job"))
 
     async def get_job_resource(self, job_name: str, workspace: str | None = None) -> AsyncJobResource:
@@ -197,35 +158,16 @@ class AsyncBackendJobs(AsyncJobs):
         return AsyncJobResource(self, workspace, _object(answer, f"job {job_name}"))
 
     async def get_status(  # type: ignore[override]
-        self,
-        name: str,
-        *,
-        workspace: str | None = None,
-        extra_headers: Any = None,
-        extra_query: Any = None,
-        extra_body: Any = None,
-        timeout: float | Timeout | None | Any = not_given,
+        self, name: str, *, workspace: str | None = None, **how: Unpack[wire.Call]
     ) -> StrictStatus:
         """As BackendJobs.get_status."""
-        answer = await self._client.get(
-            self._path(workspace, name),
-            cast_to=object,
-            options=wire.options(None, extra_headers, extra_query, extra_body, timeout),
-        )
+        answer = await self._client.get(self._path(workspace, name), cast_to=object, options=wire.options(**how))
         return StrictStatus.model_validate(answer)
 
     async def plugin_status(self, workspace: str | None = None) -> dict[str, Any]:
         """As BackendJobs.plugin_status."""
         answer = await self._client.get(_health(self._client, workspace, self._backend), cast_to=object)
         return _object(answer, f"the health of {self._backend}")
-
-
-def _creation(spec: Any, name: str | None, members: Mapping[str, Any]) -> dict[str, Any]:
-    unknown = set(members) - {"description", "project", "ownership", "custom_fields"}
-    if unknown:
-        raise TypeError(f"create() has no argument {', '.join(sorted(unknown))}; what the back end is to know belongs into spec")
-    named = {} if name is None else {"name": name}
-    return {**named, **{key: wire.plain(value) for key, value in wire.given(**members).items()}, "spec": wire.plain(spec)}
 
 
 def _health(client: Any, workspace: str | None, backend: str) -> str:

@@ -3,10 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, Generic, TypedDict, TypeVar
 from urllib.parse import quote
 
-from nemo_platform import RequestOptions, Timeout, not_given, omit
+from nemo_platform import NotGiven, Omit, RequestOptions, Timeout, not_given, omit
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+Client = TypeVar("Client")
+
+
+class Call(TypedDict, total=False):
+    """What every method of the client may be told about its request, by keyword."""
+
+    extra_headers: Mapping[str, str | Omit] | None
+    extra_query: Mapping[str, object] | None
+    extra_body: object | None
+    timeout: float | Timeout | None | NotGiven
+
+
+class Creation(Call, total=False):
+    """What else the creation of a job may be told. Members that are not given are not sent."""
+
+    description: str | None | Omit
+    project: str | None | Omit
+    ownership: Mapping[str, Any] | None | Omit
+    custom_fields: Mapping[str, Any] | None | Omit
+
+
+class Resource(Generic[Client]):
+    """Jobs of one form or back end, reached by a client."""
+
+    def __init__(self, client: Client, backend: str = "") -> None:
+        self._client = client
+        self._backend = backend
+
+    def _path(self, workspace: str | None, name: str | None = None, rest: str = "") -> str:
+        path = jobs_path(self._client, workspace, self._backend)
+        return path if name is None else f"{path}/{segment(name, 'name')}{rest}"
 
 
 def segment(value: str, what: str) -> str:
@@ -44,22 +79,34 @@ def plain(value: Any) -> Any:
     return value
 
 
-def options(
-    query: Mapping[str, Any] | None = None,
-    extra_headers: Any = None,
-    extra_query: Any = None,
-    extra_body: Any = None,
-    timeout: float | Timeout | None | Any = not_given,
-) -> RequestOptions:
-    """The client's options for one request, from the four arguments that each of its methods has."""
+def refuse_unknown(told: Mapping[str, Any], known: type) -> None:
+    """As Python does it for arguments that are named one by one."""
+    if unknown := sorted(set(told) - set(known.__annotations__)):
+        raise TypeError(f"unexpected keyword argument {', '.join(unknown)}; what a job is to know belongs into its spec")
+
+
+def options(query: Mapping[str, Any] | None = None, accept: str | None = None, **how: Unpack[Call]) -> RequestOptions:
+    """The client's options for one request."""
+    refuse_unknown(how, Call)
     made: dict[str, Any] = {}
-    if extra_headers is not None:
-        made["headers"] = extra_headers
-    params = {**(query or {}), **(extra_query or {})}
+    headers = {**({"Accept": accept} if accept else {}), **(how.get("extra_headers") or {})}
+    if headers:
+        made["headers"] = headers
+    params = {**(query or {}), **(how.get("extra_query") or {})}
     if params:
         made["params"] = params
-    if extra_body is not None:
-        made["extra_json"] = extra_body
-    if timeout is not not_given:
-        made["timeout"] = timeout
+    if how.get("extra_body") is not None:
+        made["extra_json"] = how["extra_body"]
+    if how.get("timeout", not_given) is not not_given:
+        made["timeout"] = how["timeout"]
     return made  # type: ignore[return-value]
+
+
+def creation(spec: Any, name: str | None | Omit, told: Mapping[str, Any]) -> tuple[dict[str, Any], RequestOptions]:
+    """The body of a creation and the options of its request. A name of None is the same as none."""
+    refuse_unknown(told, Creation)
+    how = {key: told[key] for key in told if key in Call.__annotations__}
+    members = given(**{key: told[key] for key in told if key not in how})
+    named = {} if name is None or isinstance(name, Omit) else {"name": name}
+    body = {**named, **{key: plain(value) for key, value in members.items()}, "spec": plain(spec)}
+    return body, options(**how)

@@ -87,6 +87,24 @@ def test_create_without_a_name_leaves_the_name_to_the_server(stub, client):
     assert stub.requests[0][3] == {"spec": SPEC, "description": "d", "custom_fields": {"a": 1}}
 
 
+def test_an_argument_that_no_call_has_is_an_error_and_nothing_is_sent(stub, client):
+    with pytest.raises(TypeError, match="workspce"):
+        client.customization.jobs.retrieve("first", workspce="other")
+    for jobs in (client.customization.jobs, client.customization.automodel.jobs):
+        with pytest.raises(TypeError, match="training"):
+            jobs.create(spec=SPEC, training={})
+    assert stub.requests == []
+
+
+def test_what_a_request_is_to_have_beside_is_sent(stub, client):
+    stub.on("POST", JOBS + "?a=1", 201, JOB)
+    client.customization.jobs.create(
+        spec=SPEC, project="p", extra_headers={"X-One": "1"}, extra_query={"a": 1}, extra_body={"more": 2}, timeout=9
+    )
+    _, path, headers, body = stub.requests[0]
+    assert path == JOBS + "?a=1" and headers["X-One"] == "1" and body == {"spec": SPEC, "project": "p", "more": 2}
+
+
 def test_the_workspace_of_the_call_wins_over_the_clients(stub, client):
     stub.on("GET", "/apis/customization/v2/workspaces/other/jobs/first", 200, JOB)
     assert client.customization.jobs.retrieve("first", workspace="other").name == "first"
@@ -333,7 +351,7 @@ def test_the_wheel_needs_nothing_but_the_client_and_carries_its_types():
     assert "Root-Is-Purelib: true" in wheel.read_text("WHEEL")
 
 
-# An unused "type: ignore" is itself an error, so that the last line proves that wrong specs are found.
+# An unused "type: ignore" is itself an error, so that the last lines prove that wrong specs and arguments are found.
 TYPED_USE = """
 from luthier_nemo.jobs import Jobs
 from luthier_nemo.types import CustomizationJobInputParam, SftTrainingParam
@@ -346,6 +364,11 @@ def use(jobs: Jobs) -> str:
 
 
 wrong: SftTrainingParam = {"type": "dpo"}  # type: ignore[typeddict-item]
+
+
+def wrongly(jobs: Jobs) -> None:
+    jobs.retrieve("a", timeout="soon")  # type: ignore[arg-type]
+    jobs.create(spec={}, projekt="p")  # type: ignore[call-arg]
 """
 
 
