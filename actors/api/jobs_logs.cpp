@@ -1,4 +1,6 @@
 // The log lines of jobs, page by page.
+#include <algorithm>
+
 #include "actors/api/answer_schema.hpp"
 #include "actors/api/job_telemetry.hpp"
 #include "actors/api/jobs.hpp"
@@ -49,6 +51,32 @@ Json shown(const LogLine& line, const std::string& job, const std::string& step,
   return {{"timestamp", line.timestamp}, {"job", job}, {"job_step", at_step}, {"job_task", at_task}, {"message", line.message}};
 }
 
+// What the platform does at once and by itself, as the analysis of a checkpoint, has no runner who writes lines. Its record says what was
+// done and what came of it.
+LogPage lines_of_record(const Json& row, const LogQuery& query) {
+  const auto is_wanted = [&](const LogLine& line) {
+    return std::all_of(query.where.begin(), query.where.end(), [&](const auto& each) {
+      const auto& [column, value] = each;
+      return value == (column == "attempt" ? line.attempt : column == "step" ? line.step : line.task);
+    });
+  };
+  LogPage page;
+  const auto add = [&](const LogLine& line) {
+    if (line.message.empty() || !is_wanted(line)) return;
+    if (page.total >= query.offset && page.total < query.offset + query.limit) page.lines.push_back(line);
+    ++page.total;
+  };
+  for (const auto& step : row["steps"])
+    for (const auto& task : step["tasks"]) {
+      LogLine line{text_or_empty(task, "created_at"), "1", "", text_or_empty(step, "name"), text_or_empty(task, "name"), text_or_empty(row, "description")};
+      add(line);
+      line.timestamp = text_or_empty(task, "updated_at");
+      line.message = text_or_empty(task["status_details"], "message");
+      add(line);
+    }
+  return page;
+}
+
 Answer show_logs(Context& context, bool is_of_customization) {
   const auto job = find_job(context);
   if (!job) return no_job();
@@ -75,7 +103,8 @@ Answer show_logs(Context& context, bool is_of_customization) {
     std::tie(own_step, own_task) = place_of_training(context, *job);
     is_none = is_none || (!step.empty() && step != own_step) || (!task.empty() && task != own_task);
   }
-  const auto page = is_none ? LogPage() : context.services.telemetry->logs(owner, wanted);
+  const bool is_of_platform = job->is_platform && owner.empty() && text_or_empty(job->row(), "source") == "models-system";
+  const auto page = is_of_platform ? lines_of_record(job->row(), wanted) : is_none ? LogPage() : context.services.telemetry->logs(owner, wanted);
   Json rows = Json::array();
   for (const auto& line : page.lines) rows.push_back(shown(line, job->name(), own_step, own_task));
   return ok(log_page(at, std::move(rows), page.total));

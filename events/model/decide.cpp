@@ -1,4 +1,5 @@
 #include "events/json/value.hpp"
+#include "events/model/analysis.hpp"
 #include "events/model/details.hpp"
 #include "events/model/rules.hpp"
 
@@ -91,16 +92,23 @@ Decision decide(const World& world, const Request& request, const FillModelSpec&
     return conflict("the files of model " + reference_to(model) + " have changed since they were read", "data.fileset_version");
   const bool is_known = model.spec_fileset_version == fill.fileset_version;
   if (!fill.error.empty()) {
+  const auto with_job = [&](Facts facts, const JsonText& spec, const std::string& error) {
+    if (!is_news(model, error)) return facts;
+    auto job = analysis_job(world, request, model, *fileset, spec, error, limits);
+    facts.insert(facts.end(), std::make_move_iterator(job.begin()), std::make_move_iterator(job.end()));
+    return facts;
+  };
     const std::string error = readable(fill.error, limits);
     if (is_known && model.spec_error == error) return Facts{};
-    return Facts{fact_of(model, ModelSpecFailed{fill.fileset_id, fill.fileset_version, error})};
+    return with_job(Facts{fact_of(model, ModelSpecFailed{fill.fileset_id, fill.fileset_version, error})}, {}, error);
   }
   const auto read = json::parse(fill.spec.text, spec_bounds);
   if (!read || read->is_null()) return invalid("data.spec: a spec or an error is needed", "data.spec");
   JsonText spec{""};
   json::append(spec.text, completed_spec(*read, model, *fileset));
   if (is_known && model.spec == spec) return Facts{};
-  return Facts{fact_of(model, ModelSpecFilled{fill.fileset_id, fill.fileset_version, std::move(spec)})};
+  Facts facts{fact_of(model, ModelSpecFilled{fill.fileset_id, fill.fileset_version, spec})};
+  return with_job(std::move(facts), spec, "");
 }
 
 Decision decide(const World& world, const Request& request, const DeleteModel&, const Limits&) {

@@ -44,7 +44,9 @@ bool speaks_of_embedding(std::string text) {
   return text.find("embed") != text.npos;
 }
 
-bool is_embedding(const ModelState& model, const Value& fileset_details) {
+// A checkpoint that says how its hidden states become one vector is such a model whatever it is called.
+bool is_embedding(const ModelState& model, const Value& fileset_details, const Value* pooling) {
+  if (pooling && pooling->text()) return true;
   if (speaks_of_embedding(model.name)) return true;
   for (const auto* member : {"path", "target", "repo_id"})
     if (const Value* name = at(&fileset_details, {"storage", member}); name && name->text() && speaks_of_embedding(*name->text())) return true;
@@ -93,7 +95,7 @@ Value completed_spec(Value spec, const ModelState& model, const FilesetState& fi
   auto& members = std::get<Object>(spec.held);
   const Value files = parsed(fileset.details), said = parsed(model.details), before = parsed(model.spec);
   const Value* tool_calling = at(&files, {"metadata", "model", "tool_calling"});
-  set(members, "is_embedding_model", Value{is_embedding(model, files)});
+  set(members, "is_embedding_model", Value{is_embedding(model, files, at(&spec, {"pooling"}))});
 
   const Value* chat = set_at(tool_calling, {"chat_template"});
   for (const Value* other : {set_at(&before, {"chat_template"}), set_at(&said, {"spec", "chat_template"})})

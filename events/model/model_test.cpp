@@ -4,6 +4,12 @@
 namespace luthier::events {
 namespace {
 
+// The result of an analysis and the job that shows it.
+std::vector<std::string> with_job(const std::string& result) {
+  return {result, "PlatformJobCreated", "PlatformStepCreated", "PlatformStepStatusSet", "PlatformJobStatusSet", "PlatformTaskPut",
+          "PlatformStepStatusSet", "PlatformJobStatusSet"};
+}
+
 CreateAdapter adapter(const std::string& name, bool enabled = true) { return {name, "rows", "", enabled, LoraShape{8, 16}}; }
 
 }  // namespace
@@ -32,12 +38,12 @@ TEST_CASE("a spec is of the files as they are now, or it is worthless") {
   story.when("tune", story.start_job("capitals")).then_refused(ErrorCode::conflict, "data.model");
   fill = story.spec_of("smol");
   fill.error = "config.json: hidden_size: is required";
-  story.given("smol", fill).then({"ModelSpecFailed"});
+  story.given("smol", fill).then(with_job("ModelSpecFailed"));
   story.when("smol", fill).then_nothing();
   CHECK(story.model("smol").spec.text == "null");
   story.when("tune", story.start_job("capitals")).then_refused(ErrorCode::invalid, "data.model");
   fill.error.clear();
-  story.given("smol", fill).then({"ModelSpecFilled"});
+  story.given("smol", fill).then(with_job("ModelSpecFilled"));
   CHECK(story.model("smol").spec_error.empty());
   fill.spec.text = "{nonsense";
   story.when("smol", fill).then_refused(ErrorCode::invalid, "data.spec");
@@ -225,7 +231,7 @@ TEST_CASE("a spec is completed with what only the entities know") {
   story.given("embedder", files);
   story.given("m2", CreateModel{"embedder", "", "", {R"({"spec":{"chat_template":"mine","tool_call_config":{"auto_tool_choice":true}}})"}});
   const auto filled = story.given("m2", story.spec_of("m2"));
-  filled.then({"ModelSpecFilled"});
+  filled.then(with_job("ModelSpecFilled"));
   const auto spec = *json::parse(filled.event<ModelSpecFilled>(0).spec.text);
   CHECK(std::get<bool>(spec.find("is_embedding_model")->held));
   CHECK(*spec.find("chat_template")->text() == "{{ x }}");
@@ -239,6 +245,57 @@ TEST_CASE("a spec is completed with what only the entities know") {
   CHECK_FALSE(std::get<bool>(plain.find("is_embedding_model")->held));
   CHECK(*plain.find("chat_template")->text() == "mine");
   CHECK_FALSE(plain.find("tool_call_config"));
+}
+
+TEST_CASE("a checkpoint that says how it pools is an embedding model whatever its name") {
+  Story story = a_workshop();
+  story.given("m2", CreateModel{"smol-files", "", ""});
+  auto fill = story.spec_of("m2");
+  fill.spec.text = R"({"family":"llama","pooling":"mean"})";
+  const auto spec = *json::parse(story.given("m2", fill).event<ModelSpecFilled>(0).spec.text);
+  CHECK(std::get<bool>(spec.find("is_embedding_model")->held));
+}
+
+TEST_CASE("an analysis is a job that has ended, and one that says nothing new is none") {
+  Story story = a_workshop();
+  story.given("m2", CreateModel{"smol-files", "", ""});
+  auto fill = story.spec_of("m2");
+  fill.spec.text = R"({"family":"llama","num_layers":2,"base_num_parameters":1234,"precision":"bfloat16"})";
+  const auto good = story.given("m2", fill);
+  const auto& created = good.event<PlatformJobCreated>(1);
+  CHECK(created.source == "models-system");
+  CHECK(created.steps == std::vector<std::string>{"model-spec-analysis"});
+  CHECK(created.spec.text == R"({"fileset":"default/smol-files","model":"default/m2"})");
+  CHECK(created.description == "Analysis of the checkpoint of model default/m2 in fileset default/smol-files, 1 file");
+  CHECK(good.event<PlatformTaskPut>(5).status_details->text == R"({"message":"llama, 2 layers, 1234 parameters in bfloat16"})");
+  CHECK(good.event<PlatformStepStatusSet>(6).status == "completed");
+  CHECK(good.event<PlatformJobStatusSet>(7).status == "completed");
+  const std::string name = good.facts()[1].name;
+  CHECK(name.starts_with("models-system-"));
+  CHECK(story.world.platform_jobs.at({"default", name}).status == StepStatus::completed);
+
+  story.given("smol-files", PutFile{"README.md", std::string(64, '1'), 5});
+  fill = story.spec_of("m2");
+  story.given("m2", fill).then({"ModelSpecFilled"});
+  story.given("smol-files", PutFile{"README.md", std::string(64, '2'), 5});
+  fill = story.spec_of("m2");
+  fill.error = "no config.json";
+  const auto bad = story.given("m2", fill);
+  bad.then(with_job("ModelSpecFailed"));
+  CHECK(bad.event<PlatformStepStatusSet>(6).error_details->text == R"({"message":"no config.json"})");
+  CHECK(bad.event<PlatformJobStatusSet>(7).error_details->text == R"({"message":"no config.json"})");
+  story.given("smol-files", PutFile{"README.md", std::string(64, '3'), 5});
+  fill = story.spec_of("m2");
+  fill.error = "no config.json";
+  story.given("m2", fill).then({"ModelSpecFailed"});
+
+  story.given(name, DeletePlatformJob{}).then({"PlatformJobDeleted"});
+  story.given("other", CreateFileset{"", "model", {file("model.gguf", 'e')}});
+  story.given("m2", UpdateModel{"other", {}});
+  story.given("m2", story.spec_of("m2")).then(with_job("ModelSpecFilled"));
+  story.limits.entities_per_workspace_max = story.world.platform_jobs.size();
+  story.given("m3", CreateModel{"other", "", ""});
+  story.given("m3", story.spec_of("m3")).then({"ModelSpecFilled"});
 }
 
 }  // namespace luthier::events

@@ -28,6 +28,19 @@ void evolve(World&, const Fact&, const PlatformJobDeleted&);
 Result<void> check_new_job_name(const World& world, const std::string& entity, const std::string& workspace, const std::string& name,
                                 const Limits& limits);
 
+// A step takes another status, which may follow its own, and the job with it.
+Facts step_moved(const PlatformJobState& job, const PlatformStepState& step, StepStatus status, std::optional<JsonText> details = {},
+                 std::optional<JsonText> error_details = {});
+
+// What the platform has done by itself, as a job of one step that has ended, for whoever looks for it among the jobs.
+struct DoneWork {
+  std::string name, source, description, step;
+  JsonText spec;
+  std::string message, error;  // what came of it; error: why nothing did, else empty
+};
+// Nothing where the workspace has no room or no such name left: the work is done all the same.
+Facts job_of_done_work(const World& world, const Request& request, DoneWork work, const Limits& limits);
+
 // An object, canonical and within its bounds; nothing when there is none, or a null.
 Result<std::optional<JsonText>> checked_object(const std::optional<JsonText>& text, const std::string& field, const Limits& limits);
 // The same for one that is to be merged into `details`, which must stay within the bounds as well.

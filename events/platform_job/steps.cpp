@@ -4,10 +4,9 @@
 #include "events/platform_job/rules.hpp"
 
 namespace luthier::events {
-namespace {
 
-Facts moved(const PlatformJobState& job, const PlatformStepState& step, StepStatus status, std::optional<JsonText> details = {},
-            std::optional<JsonText> error_details = {}) {
+Facts step_moved(const PlatformJobState& job, const PlatformStepState& step, StepStatus status, std::optional<JsonText> details,
+                 std::optional<JsonText> error_details) {
   Facts facts{fact_of(job, PlatformStepStatusSet{step.name, std::string(to_string(status)), std::move(details), error_details})};
   if (status == step.status) return facts;
   const auto place = static_cast<std::size_t>(std::find(job.step_names.begin(), job.step_names.end(), step.name) - job.step_names.begin());
@@ -19,6 +18,8 @@ Facts moved(const PlatformJobState& job, const PlatformStepState& step, StepStat
                                                       whole == StepStatus::error ? std::move(error_details) : std::nullopt}));
   return facts;
 }
+
+namespace {
 
 Error not_now(const PlatformJobState& job, const PlatformStepState& step, StepStatus wish) {
   return conflict("step " + step.name + " of job " + reference_to(job) + " is " + std::string(to_string(step.status)) + " and cannot become " +
@@ -42,7 +43,7 @@ Decision decide(const World& world, const Request& request, const SetStepStatus&
   auto error = checked_object(set.error_details, "data.error_details", limits);
   if (!error) return error.error();
   if (*status == step->status && !*details && !*error) return Facts{};
-  return moved(job, *step, *status, std::move(*details), std::move(*error));
+  return step_moved(job, *step, *status, std::move(*details), std::move(*error));
 }
 
 // The step that is not over yet: the last that there is.
@@ -53,9 +54,9 @@ Decision decide(const World& world, const Request& request, const CancelPlatform
   if (is_terminal(job.status) || job.status == StepStatus::cancelling) return Facts{};
   const PlatformStepState& step = job.steps.back();
   // Nothing has begun: nobody needs to stop anything.
-  if (job.steps.size() == 1 && step.status == StepStatus::created) return moved(job, step, StepStatus::cancelled);
+  if (job.steps.size() == 1 && step.status == StepStatus::created) return step_moved(job, step, StepStatus::cancelled);
   if (!may_follow(step.status, StepStatus::cancelling)) return not_now(job, step, StepStatus::cancelling);
-  return moved(job, step, StepStatus::cancelling);
+  return step_moved(job, step, StepStatus::cancelling);
 }
 
 Decision decide(const World& world, const Request& request, const PausePlatformJob&, const Limits&) {
@@ -64,7 +65,7 @@ Decision decide(const World& world, const Request& request, const PausePlatformJ
   const PlatformJobState& job = **found;
   const PlatformStepState& step = job.steps.back();
   if (is_terminal(job.status) || !may_follow(step.status, StepStatus::pausing)) return Facts{};
-  return moved(job, step, StepStatus::pausing);
+  return step_moved(job, step, StepStatus::pausing);
 }
 
 Decision decide(const World& world, const Request& request, const ResumePlatformJob&, const Limits&) {
@@ -73,7 +74,7 @@ Decision decide(const World& world, const Request& request, const ResumePlatform
   const PlatformJobState& job = **found;
   const PlatformStepState& step = job.steps.back();
   if (step.status != StepStatus::paused) return Facts{};
-  return moved(job, step, StepStatus::resuming);
+  return step_moved(job, step, StepStatus::resuming);
 }
 
 }  // namespace luthier::events

@@ -183,11 +183,48 @@ def test_linear_layers_are_shown_when_asked_for(api, ws):
     assert any(layer["name"].endswith("q_proj") and layer["in_features"] == 64 and layer["out_features"] == 64 for layer in layers)
 
 
-def test_the_analysis_is_done_at_once_and_leaves_no_job(api, ws):
-    """The contract lets a server do without the analysis job of the reference, where it is fast."""
+def analyses(api, ws):
+    return api.rows(ws.jobs, **{"filter[source]": "models-system", "sort": "created_at"})
+
+
+def test_the_analysis_is_a_job_among_the_others(ws_client, api, ws):
+    api.post(ws.models, {"name": "without-files"})
     api.post(ws.models, {"name": "m1", "fileset": upload(api, ws, "f1", tiny_files())})
     analysed(api, ws, "m1")
-    assert api.rows(ws.jobs, **{"filter[source]": "models-system"}) == []
+    (row,) = analyses(api, ws)
+    assert row["name"] in api.names(ws.jobs) and row["name"] in [job.name for job in ws_client.jobs.list()]
+    job = ws_client.jobs.retrieve(row["name"])
+    assert job.status == "completed" and job.name.startswith("models-system-") and job.source == "models-system"
+    assert job.spec == {"fileset": f"{ws.workspace}/f1", "model": f"{ws.workspace}/m1"}
+    assert [step.name for step in job.platform_spec.steps] == ["model-spec-analysis"]
+    status = ws_client.jobs.get_status(job.name)
+    assert [(step.name, step.status, len(step.tasks)) for step in status.steps] == [("model-spec-analysis", "completed", 1)]
+    assert "llama, 2 layers" in status.status_details["message"]
+    assert [step["job"] for step in api.rows(f"{ws.jobs}/-/steps")] == [job.name]
+    lines = [line.message for line in ws_client.jobs.get_logs(job.name)]
+    assert lines[0] == f"Analysis of the checkpoint of model {ws.workspace}/m1 in fileset {ws.workspace}/f1, 5 files"
+    assert lines[1:] == [status.status_details["message"]]
+    second = api.get(f"{ws.jobs}/{job.name}/logs", params={"limit": 1, "step_id": "model-spec-analysis"}).json()
+    assert (second["total"], len(second["data"]), second["data"][0]["job"]) == (2, 1, job.name) and second["next_page"]
+    assert api.get(f"{ws.jobs}/{job.name}/logs", params={"step_id": "another"}).json()["total"] == 0
+    assert api.post(f"{ws.jobs}/{job.name}/cancel", None, 200).json()["status"] == "completed"  # it has ended
+    ws_client.jobs.delete(job.name)
+    api.get(f"{ws.jobs}/{job.name}", 404)
+    assert api.get(f"{ws.models}/m1").json()["spec"] and analyses(api, ws) == []
+
+
+def test_the_job_of_a_failed_analysis_says_why_and_the_next_one_is_another(ws_client, api, ws):
+    api.post(ws.models, {"name": "m1", "fileset": upload(api, ws, "f1", {"readme.txt": b"nothing"})})
+    model = wait_until(lambda: answer if (answer := api.get(f"{ws.models}/m1").json()).get("spec_error") else None, 60, what="the reason")
+    (row,) = analyses(api, ws)
+    status = ws_client.jobs.get_status(row["name"])
+    for failed in (ws_client.jobs.retrieve(row["name"]), status, status.steps[0], status.steps[0].tasks[0]):
+        assert failed.status == "error" and failed.error_details == {"message": model["spec_error"]}
+    assert list(ws_client.jobs.get_logs(row["name"]))[-1].message == model["spec_error"]
+    assert api.names(ws.jobs, **{"filter[status]": "error"}) == [row["name"]]
+    api.patch(f"{ws.models}/m1", {"fileset": upload(api, ws, "f2", tiny_files())})
+    analysed(api, ws, "m1")
+    assert [each["status"] for each in analyses(api, ws)] == ["error", "completed"]
 
 
 @pytest.mark.parametrize("files, reason", [
@@ -216,6 +253,12 @@ def test_the_chat_template_comes_from_the_filesets_metadata(api, ws):
     api.post(ws.models, {"name": "m1", "fileset": f"{ws.workspace}/f1"})
     spec = analysed(api, ws, "m1")
     assert spec["chat_template"] == "{{ messages[0].content }}" and spec["tool_call_config"]["tool_call_parser"] == "hermes"
+
+
+def test_files_that_say_how_to_pool_are_of_an_embedding_model(api, ws):
+    files = tiny_files() | {"1_Pooling/config.json": b'{"pooling_mode_mean_tokens": true}'}
+    api.post(ws.models, {"name": "m1", "fileset": upload(api, ws, "f1", files)})
+    assert analysed(api, ws, "m1")["is_embedding_model"] is True
 
 
 def test_a_name_with_embed_in_it_is_an_embedding_model(api, ws):
