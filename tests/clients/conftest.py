@@ -112,3 +112,30 @@ def trained(client, api, default, base_model, dataset):
         deployment=deployment,
         served=served,
     )
+
+
+@pytest.fixture
+def spec(base_model, dataset):
+    """A classic spec with changes: spec(training={...}) replaces members of the training, anything else a member of the spec."""
+
+    def made(training_members=None, **members):
+        return {
+            "model": f"default/{base_model}",
+            "dataset": f"fileset://default/{dataset}",
+            "training": training(**(training_members or {})),
+        } | members
+
+    return made
+
+
+@pytest.fixture
+def refused(api, default):
+    """Posts a spec that must be refused with 422, and checks that no job is left of it."""
+
+    def answer(spec, path=None, status=422):
+        name = unique("no")
+        got = api.post(path or default.customization, {"name": name, "spec": spec}, status)
+        api.get(f"{default.jobs}/{name}", 404)
+        return got
+
+    return answer

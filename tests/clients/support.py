@@ -184,3 +184,26 @@ def ended(api, paths, name, seconds=300, status="completed"):
     answer = wait_until(ask, seconds, 0.1, f"the end of job {name}")
     assert answer["status"] == status, f"job {name} ended as {answer['status']}: {answer['error_details']}"
     return answer
+
+
+def automodel(base_model, dataset, **more):
+    """A spec of the automodel form."""
+    return {
+        "model": f"default/{base_model}",
+        "dataset": {"training": f"default/{dataset}"},
+        "training": {"lora": {"rank": 4, "alpha": 8}, "max_seq_length": 64},
+        "schedule": {"max_steps": 2},
+        "batch": {"global_batch_size": 1},
+        **more,
+    }
+
+
+def unsloth(base_model, dataset, **more):
+    """A spec of the unsloth form."""
+    return {
+        "model": {"name": f"default/{base_model}", "max_seq_length": 64, "load_in_4bit": False},
+        "dataset": {"path": f"default/{dataset}", "text_field": "completion"},
+        "schedule": {"max_steps": 2},
+        "training": {"lora": {"rank": 4, "alpha": 8}},
+        **more,
+    }

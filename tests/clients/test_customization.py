@@ -5,7 +5,7 @@ import re
 
 import pytest
 from nemo_platform import ConflictError, NotFoundError, UnprocessableEntityError
-from support import ROWS, ended, page_is_whole, problems, rows_as_text, says, tiny_files, training, unique, upload, wait_until
+from support import ROWS, automodel, ended, page_is_whole, problems, rows_as_text, says, tiny_files, unique, unsloth, upload, wait_until
 
 JOB_MEMBERS = {
     "id",
@@ -23,33 +23,6 @@ JOB_MEMBERS = {
     "custom_fields",
 }
 STEPS = ["model-and-dataset-download", "customization-training-job", "model-upload", "model-entity-creation"]
-
-
-@pytest.fixture
-def spec(base_model, dataset):
-    """A classic spec with changes: spec(training={...}) replaces members of the training, anything else a member of the spec."""
-
-    def made(training_members=None, **members):
-        return {
-            "model": f"default/{base_model}",
-            "dataset": f"fileset://default/{dataset}",
-            "training": training(**(training_members or {})),
-        } | members
-
-    return made
-
-
-@pytest.fixture
-def refused(api, default):
-    """Posts a spec that must be refused with 422, and checks that no job is left of it."""
-
-    def answer(spec, path=None, status=422):
-        name = unique("no")
-        got = api.post(path or default.customization, {"name": name, "spec": spec}, status)
-        api.get(f"{default.jobs}/{name}", 404)
-        return got
-
-    return answer
 
 
 def accepted(api, default, spec, path=None, **members):
@@ -411,135 +384,6 @@ def test_merged_training_makes_a_model(api, default, spec):
     assert api.get(f"{default.models}/{made['spec']['output']['name']}").json()["finetuning_type"] == "lora_merged"
 
 
-# ------------------------------------------------------------------------------------------------ preferences
-
-CHAT = [{"role": "user", "content": "Which?"}]
-
-
-def said(text):
-    return [{"role": "assistant", "content": text}]
-
-
-PREFERENCES = {
-    "answers": {"prompt": "Which?", "chosen": "This one.", "rejected": "None."},
-    "other spelling": {"prompt": CHAT, "chosen_response": "This one.", "rejected_response": "None."},
-    "conversations": {"chosen": CHAT + said("This one."), "rejected": CHAT + said("None."), "messages": CHAT},
-    "ranked": {"context": CHAT, "completions": [{"rank": 1, "completion": said("None.")}, {"rank": 0, "completion": said("This one.")}]},
-    "scored": {"context": "Which?", "response1": "None.", "response2": "This one.", "overall_preference": 2},
-}
-
-
-@pytest.fixture
-def dpo(api, default, spec):
-    """A DPO job on a dataset of these files, and how it ended."""
-
-    def run(files, status="completed", **members):
-        name = unique("pairs")
-        upload(api, default, name, files)
-        wish = spec({"type": "dpo", "peft": None} | members, dataset=f"fileset://default/{name}")
-        made = api.post(default.customization, {"spec": wish}).json()
-        return made, ended(api, default, made["name"], status=status)
-
-    return run
-
-
-@pytest.mark.parametrize("form", PREFERENCES)
-def test_a_dpo_job_trains_a_model_on_preferences_of_each_form(api, default, base_model, dpo, form):
-    made, status = dpo({"training.jsonl": rows_as_text([PREFERENCES[form]] * 6)}, learning_rate=1e-2)
-    assert made["spec"]["output"]["type"] == "model" and made["spec"]["training"]["ref_policy_kl_penalty"] == 0.05
-    model = api.get(f"{default.models}/{made['spec']['output']['name']}").json()
-    assert model["finetuning_type"] == "all_weights" and model["base_model"] == f"default/{base_model}"
-    losses = [point["value"] for point in status["steps"][1]["tasks"][0]["status_details"]["metrics"]["train_loss"]]
-    # Before the first update both answers are as likely as the reference has them: the loss is the logarithm of 2. The warm-up's step has a
-    # rate of 0, so the second is the same.
-    assert losses == pytest.approx([0.693147, 0.693147], abs=1e-4)
-
-
-def test_a_dpo_job_learns_what_is_preferred(dpo):
-    _, status = dpo({"training.jsonl": rows_as_text([PREFERENCES["answers"]] * 6)}, max_steps=6, epochs=2, learning_rate=1e-2)
-    details = status["steps"][1]["tasks"][0]["status_details"]
-    assert details["step"] == 6 and details["train_loss"] < 0.5, details
-
-
-def test_rows_of_the_other_kind_of_training_are_refused_with_what_to_do(api, default, spec, dpo):
-    _, status = dpo({"training.jsonl": rows_as_text()}, "error")
-    message = status["error_details"]["message"]
-    assert "training.jsonl: row 1: these rows are prompts and completions" in message and "needs preferences" in message, message
-    name = unique("pairs")
-    upload(api, default, name, {"training.jsonl": rows_as_text([PREFERENCES["answers"]] * 3)})
-    made = api.post(default.customization, {"spec": spec(dataset=f"fileset://default/{name}")}).json()
-    message = ended(api, default, made["name"], status="error")["error_details"]["message"]
-    assert "training.jsonl: row 1: these rows are preferences" in message and "training.type dpo" in message, message
-
-
-def test_a_bad_preference_is_an_error_of_the_job_with_file_and_line(dpo):
-    rows = [PREFERENCES["answers"], PREFERENCES["answers"] | {"rejected": None}]
-    message = dpo({"training.jsonl": rows_as_text(rows)}, "error")[1]["error_details"]["message"]
-    assert 'training.jsonl: row 2: "rejected" is missing' in message, message
-
-
-# ------------------------------------------------------------------------------------------------ embedding models
-
-TRIPLES = [{"query": f"What is {n}?", "pos_doc": f"It is {n}.", "neg_doc": ["It is red.", f"It is not {n}."]} for n in range(12)]
-
-
-@pytest.fixture(scope="module")
-def embedder(api, default):
-    """The tiny model with the file that makes it an embedding model."""
-    name = unique("retriever")
-    pooling = {"word_embedding_dimension": 64, "pooling_mode_mean_tokens": True}
-    upload(api, default, name, tiny_files() | {"1_Pooling/config.json": json.dumps(pooling)})
-    api.post(default.models, {"name": name, "fileset": f"default/{name}"})
-    wait_until(lambda: api.get(f"{default.models}/{name}").json()["spec"], 60, what=f"the analysis of {name}")
-    return name
-
-
-@pytest.fixture(scope="module")
-def triples(api, default):
-    name = unique("triples")
-    upload(api, default, name, {"training.jsonl": rows_as_text(TRIPLES)})
-    return name
-
-
-@pytest.mark.parametrize("peft, kind", [(None, "all_weights"), ({"type": "lora", "rank": 4, "merge": True}, "lora_merged")])
-def test_an_embedding_model_is_trained_on_triples_and_becomes_a_model(api, default, spec, embedder, triples, peft, kind):
-    members = {"peft": peft, "max_steps": 8, "epochs": 8, "batch_size": 4, "learning_rate": 1e-2}
-    wish = spec(members, model=f"default/{embedder}", dataset=f"fileset://default/{triples}")
-    made = api.post(default.customization, {"spec": wish}).json()
-    assert made["spec"]["output"]["type"] == "model"
-    losses = [p["value"] for p in ended(api, default, made["name"])["steps"][1]["tasks"][0]["status_details"]["metrics"]["train_loss"]]
-    assert len(losses) == 8 and losses[-1] < losses[0], losses
-    model = api.get(f"{default.models}/{made['spec']['output']['name']}").json()
-    assert model["finetuning_type"] == kind and model["base_model"] == f"default/{embedder}"
-
-
-def test_automodel_merges_the_adapter_of_an_embedding_model(api, default, embedder, triples):
-    made = api.post(default.automodel, {"spec": automodel(embedder, triples)}).json()
-    assert made["spec"]["output"]["type"] == "model"
-    ended(api, default, made["name"])
-    assert api.get(f"{default.models}/{made['spec']['output']['name']}").json()["finetuning_type"] == "lora_merged"
-
-
-def test_an_unmerged_adapter_of_an_embedding_model_is_refused(refused, spec, embedder, triples):
-    says(refused(spec(model=f"default/{embedder}", dataset=f"fileset://default/{triples}")), "embedding model", "merge: true")
-
-
-def test_other_trainings_of_an_embedding_model_are_refused(refused, default, spec, embedder, triples):
-    says(refused(spec({"type": "dpo", "peft": None}, model=f"default/{embedder}")), "embedding model")
-    says(refused(unsloth(embedder, triples), default.unsloth), "embedding model")
-
-
-def test_rows_and_model_must_be_for_the_same(api, default, spec, base_model, embedder, dataset, triples):
-    for model, rows, text in (
-        (base_model, triples, "these rows are for embedding models"),
-        (embedder, dataset, "the model is an embedding model, which is trained on query, pos_doc and neg_doc"),
-    ):
-        wish = spec({"peft": None}, model=f"default/{model}", dataset=f"fileset://default/{rows}")
-        made = api.post(default.customization, {"spec": wish}).json()
-        message = ended(api, default, made["name"], status="error")["error_details"]["message"]
-        assert text in message and "training.jsonl: row 1" in message, message
-
-
 # ------------------------------------------------------------------------------------------------ datasets
 
 
@@ -584,27 +428,6 @@ def test_a_bad_dataset_is_accepted_and_then_an_error_of_the_job(api, default, sp
 
 
 # ------------------------------------------------------------------------------------------------ back ends
-
-
-def automodel(base_model, dataset, **more):
-    return {
-        "model": f"default/{base_model}",
-        "dataset": {"training": f"default/{dataset}"},
-        "training": {"lora": {"rank": 4, "alpha": 8}, "max_seq_length": 64},
-        "schedule": {"max_steps": 2},
-        "batch": {"global_batch_size": 1},
-        **more,
-    }
-
-
-def unsloth(base_model, dataset, **more):
-    return {
-        "model": {"name": f"default/{base_model}", "max_seq_length": 64, "load_in_4bit": False},
-        "dataset": {"path": f"default/{dataset}", "text_field": "completion"},
-        "schedule": {"max_steps": 2},
-        "training": {"lora": {"rank": 4, "alpha": 8}},
-        **more,
-    }
 
 
 def test_health_names_the_back_ends(client, api, default):

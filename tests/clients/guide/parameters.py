@@ -4,11 +4,13 @@ from nemo_platform import APIStatusError
 
 MODEL, ROWS = "default/base", "fileset://default/who"
 
+GIVEN = ("model", "dataset", "training.type", "training.peft", "training.teacher_model", "deployment_config", "output.name")
+
 # (member, what Luthier does with it, a value that is refused or None)
 MEMBERS = [
     ("model", "used: `workspace/name`, or a name in the job's workspace", "default/nobody"),
     ("dataset", "used", "hf://default/who"),
-    ("training.type", "used: `sft` and `dpo`. The reference's `distillation` is not there, with the members that only it has", "distillation"),
+    ("training.type", "used: `sft`, `distillation` and `dpo`", "rlhf"),
     ("training.peft", "used: LoRA with an object, all weights with null", None),
     ("training.peft.type", "checked", "prompt"),
     ("training.peft.rank", "used", 0),
@@ -35,6 +37,10 @@ MEMBERS = [
     ("training.max_seq_length", "used: longer rows are cut", 1),
     ("training.precision", "checked: trains in fp32 whatever it says, and warns", "fp8"),
     ("training.seed", "used; null is 1111", -1),
+    ("training.teacher_model", "of `distillation`: used, a model with the student's tokenizer", "default/nobody"),
+    ("training.teacher_precision", "of `distillation`: checked: the teacher is read as it is stored", "fp8"),
+    ("training.distillation_ratio", "of `distillation`: used, 0 learns from the rows alone and 1 from the teacher alone", 1.5),
+    ("training.distillation_temperature", "of `distillation`: used", 0),
     ("training.ref_policy_kl_penalty", "of `dpo`: used, the beta of its loss", 0),
     ("training.max_grad_norm", "of `dpo`: used", -1),
     ("training.preference_average_log_probs", "of `dpo`: refused when true", True),
@@ -61,21 +67,23 @@ MEMBERS = [
 ]
 
 
-def is_of_dpo(member):
-    return dict((name, verdict) for name, verdict, _ in MEMBERS).get(member, "").startswith("of `dpo`")
+def training_of(member):
+    """The least training that has the member."""
+    verdict = dict((name, verdict) for name, verdict, _ in MEMBERS).get(member, "")
+    if verdict.startswith("of `dpo`"):
+        return {"type": "dpo"}
+    if verdict.startswith("of `distillation`"):
+        return {"type": "distillation", "teacher_model": MODEL}
+    return {"type": "sft", "peft": {"type": "lora"}}
 
 
 def spec_with(member, value):
-    spec = {"model": MODEL, "dataset": ROWS, "training": {"type": "sft", "peft": {"type": "lora"}}}
-    if is_of_dpo(member):
-        spec["training"] = {"type": "dpo"}
+    spec = {"model": MODEL, "dataset": ROWS, "training": training_of(member)}
     *path, last = member.split(".")
     place = spec
     for name in path:
         place = place.setdefault(name, {})
     place[last] = value
-    if member == "training.type":  # its teacher would be missed before the type is refused
-        spec["training"]["teacher_model"] = MODEL
     return spec
 
 
@@ -106,10 +114,14 @@ def resolved(member, value):
     return asked.spec.to_dict(mode="json")
 
 
-of_sft, of_dpo = resolved("deployment_config", {}), resolved("training.max_grad_norm", 1.0)
+of_type = {
+    "sft": resolved("deployment_config", {}),
+    "dpo": resolved("training.max_grad_norm", 1.0),
+    "distillation": resolved("training.distillation_ratio", 0.5),
+}
 print("| member | default | Luthier | refuses, for example |\n|---|---|---|---|")
 for member, verdict, bad in MEMBERS:
-    default = member_of(of_dpo if is_of_dpo(member) else of_sft, member)
-    given = member in ("model", "dataset", "training.type", "training.peft", "deployment_config", "output.name") or default == {}
+    default = member_of(of_type[training_of(member)["type"]], member)
+    given = member in GIVEN or default == {}
     example = "" if bad is None else f"{cell(bad)}: {refusal(member, bad)}".replace("|", "\\|")
     print(f"| `{member}` | {'' if given else cell(default)} | {verdict} | {example} |")
