@@ -71,6 +71,14 @@ struct InputsRow {
   }
 };
 
+// Of a distillation. The digest: of its files, once they were read.
+struct TeacherRow {
+  std::string model, model_id, model_digest;
+  static constexpr auto fields() {
+    return field_list(field("model", &TeacherRow::model), field("model_id", &TeacherRow::model_id), field("model_digest", &TeacherRow::model_digest));
+  }
+};
+
 struct JobRow : RowHead {
   std::string description, status, model, dataset, output, method;
   std::optional<std::string> output_kind, output_fileset;  // once it has completed
@@ -80,6 +88,7 @@ struct JobRow : RowHead {
   bool submitted = false;  // its rows are read after its acceptance, as its first step
   std::optional<std::string> prepared_at;
   InputsRow inputs;
+  std::optional<TeacherRow> teacher;
   std::int64_t attempt = 0, attempts_failed = 0, checkpoint_step = 0;
   std::vector<AttemptRow> attempts;
   std::vector<CheckpointRow> checkpoints;
@@ -104,6 +113,7 @@ struct JobRow : RowHead {
                       field("submitted", &JobRow::submitted),
                       field("prepared_at", &JobRow::prepared_at),
                       field("inputs", &JobRow::inputs),
+                      field_or_default("teacher", &JobRow::teacher),
                       field("attempt", &JobRow::attempt),
                       field("attempts_failed", &JobRow::attempts_failed),
                       field("checkpoint_step", &JobRow::checkpoint_step),
@@ -118,14 +128,18 @@ struct JobRow : RowHead {
   }
 };
 
+std::string digest_of(const std::vector<File>& files) {
+  std::string listed;
+  for (const File& file : files) listed += file.path + "\n" + file.digest + "\n" + std::to_string(file.size) + "\n";
+  return sha256_hex(listed);
+}
+
 InputsRow row_of(const JobInputs& inputs) {
-  std::string files;
-  for (const File& file : inputs.model_files) files += file.path + "\n" + file.digest + "\n" + std::to_string(file.size) + "\n";
   InputsRow row;
   row.model_id = inputs.model_id;
   row.model_fileset_id = inputs.model_fileset_id;
   row.dataset_fileset_id = inputs.dataset_fileset_id;
-  row.model_digest = sha256_hex(files);
+  row.model_digest = digest_of(inputs.model_files);
   row.dataset_file = inputs.dataset.path;
   row.dataset_digest = inputs.dataset.digest;
   if (inputs.validation) row.validation_file = inputs.validation->path;
@@ -172,6 +186,11 @@ class JobFold : public Fold<JobRow> {
     row.inputs = row_of(queued.inputs);
     row.prepared_at = time_;
     put(std::move(row));
+  }
+
+  void on(const JobTeacherSet& set) {
+    const JobTeacher& teacher = set.teacher;
+    change([&](JobRow& row) { row.teacher = TeacherRow{teacher.model, teacher.model_id, teacher.files.empty() ? "" : digest_of(teacher.files)}; });
   }
 
   void on(const JobDetailsSet& set) {

@@ -144,6 +144,7 @@ Answer create_job(Context& context, Backend backend, const Schema& schema) {
   submit.output_fileset = spec["output"]["fileset"].get<std::string>();
   submit.description = text_or_empty(wish, "description");
   submit.config = {dump(compiled->config)};
+  if (compiled->config.contains("distillation")) submit.teacher = full_reference(*references.teacher, context.workspace());
   submit.preparation = {dump(compiled->preparation)};
   submit.details = {dump(details_for(wish, backend, std::move(spec), *compiled))};
   submit.deploy = std::move(std::get<std::optional<events::WishedDeployment>>(deployment));

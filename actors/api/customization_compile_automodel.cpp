@@ -8,7 +8,6 @@ using rest::Json;
 namespace {
 
 std::optional<Error> missing_feature(const Json& training) {
-  if (training["training_type"] == "distillation") return not_supported("training.training_type", "distillation", "sft works");
   if (training["precision"] == "fp8") return not_supported("training.precision", "fp8", "bf16, fp16 and fp32 are accepted");
   return std::nullopt;
 }
@@ -24,6 +23,8 @@ std::size_t count_of(const std::string& text, char wanted) {
 Result<Compiled> compile_automodel(const Json& spec, const ModelFacts& model) {
   const auto &training = spec["training"], &schedule = spec["schedule"], &batch = spec["batch"], &optimizer = spec["optimizer"];
   if (const auto missing = missing_feature(training)) return *missing;
+  const bool is_distillation = training["training_type"] == "distillation";
+  if (const auto error = is_distillation ? no_text(model, "training.training_type distillation") : std::nullopt) return *error;
   Compiled compiled;
   Json& config = compiled.config;
   const bool all_weights = training["finetuning_type"] == "all_weights";
@@ -60,6 +61,7 @@ Result<Compiled> compile_automodel(const Json& spec, const ModelFacts& model) {
   optimisation.schedule = optimizer["lr_decay_style"].get<std::string>();
   if (auto ok = add_optimisation(optimisation, config); !ok) return ok.error();
 
+  if (is_distillation) use_distillation(training, compiled);
   if (const auto error = problem_of_length(training["max_seq_length"].get<std::int64_t>(), "training.max_seq_length")) return *error;
   if (const auto error = problem_of_seed(schedule["seed"], "schedule.seed")) return *error;
   if (const auto& interval = schedule["val_check_interval"]; interval.is_number()) {

@@ -10,9 +10,7 @@ namespace {
 
 std::optional<Error> missing_feature(const Json& training) {
   const auto& peft = training["peft"];
-  const auto type = training["type"].get<std::string>();
-  if (type == "dpo" && !peft.is_null()) return invalid("training.peft: LoRA is not yet supported with DPO; leave peft out, or use the type sft");
-  if (type == "distillation") return not_supported("training.type", "distillation", "the types sft and dpo work");
+  if (training["type"] == "dpo" && !peft.is_null()) return invalid("training.peft: LoRA is not yet supported with DPO; leave peft out, or use the type sft");
   if (training["precision"] == "fp8") return not_supported("training.precision", "fp8", "bf16, fp16 and fp32 are accepted");
   if (peft.is_null()) return std::nullopt;
   if (peft["use_dora"] == true) return not_supported("training.peft.use_dora", "DoRA", "LoRA works: leave use_dora out");
@@ -55,10 +53,10 @@ bool is_adam(std::string name) {
 
 Result<Compiled> compile_classic(const Json& spec, const ModelFacts& model) {
   const auto& training = spec["training"];
-  const bool is_dpo = training["type"] == "dpo";
+  const bool is_dpo = training["type"] == "dpo", is_distillation = training["type"] == "distillation";
   if (const auto missing = missing_feature(training)) return *missing;
   if (const auto missing = is_dpo ? missing_in_dpo(training) : std::nullopt) return *missing;
-  if (const auto error = is_dpo ? no_text(model, "training.type dpo") : std::nullopt) return *error;
+  if (const auto error = is_dpo || is_distillation ? no_text(model, "training.type " + training["type"].get<std::string>()) : std::nullopt) return *error;
   Compiled compiled;
   Json& config = compiled.config;
   const auto& peft = training["peft"];
@@ -92,6 +90,7 @@ Result<Compiled> compile_classic(const Json& spec, const ModelFacts& model) {
   optimisation.beta2 = training["adam_beta2"].get<double>();
   optimisation.warmup_steps = training["warmup_steps"].get<std::int64_t>();
   if (is_dpo) use_dpo(training, optimisation, compiled);
+  if (is_distillation) use_distillation(training, compiled);
   if (auto ok = add_optimisation(optimisation, config); !ok) return ok.error();
 
   if (const auto error = problem_of_length(training["max_seq_length"].get<std::int64_t>(), "training.max_seq_length")) return *error;

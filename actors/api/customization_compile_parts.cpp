@@ -71,6 +71,12 @@ Result<void> use_contrastive(const std::string& packing, Compiled& compiled) {
   return {};
 }
 
+void use_distillation(const Json& training, Compiled& compiled) {
+  compiled.config["distillation"] = {{"temperature", training["distillation_temperature"]}, {"mixing", training["distillation_ratio"]}};
+  if (const auto& precision = training["teacher_precision"]; precision != "fp32")
+    compiled.warnings.push_back("training.teacher_precision is " + precision.get<std::string>() + ": the teacher is read as it is stored and computes in fp32");
+}
+
 Result<Json> lora_targets(const Json& targets, const Json& excluded, const std::vector<std::int64_t>& layers, const std::string& member) {
   for (const auto& [names, which] : {std::pair(&targets, "target_modules"), std::pair(&excluded, "exclude_modules")})
     if (auto problem = problem_of_names(*names, member + "." + which)) return *problem;

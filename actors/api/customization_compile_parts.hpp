@@ -41,6 +41,9 @@ void add_batches(const Batches& batches, rest::Json& config);
 // What trains an embedding model, with the contract's constants. After the length of the texts; `packing` names the spec's member.
 Result<void> use_contrastive(const std::string& packing, Compiled& compiled);
 
+// What a distillation adds: the teacher itself is the job's.
+void use_distillation(const rest::Json& training, Compiled& compiled);
+
 std::optional<Error> problem_of_length(std::int64_t max_seq_length, const std::string& member);
 std::optional<Error> problem_of_seed(const rest::Json& seed, const std::string& member);
 void warn_of_precision(const rest::Json& precision, const std::string& member, Compiled& compiled);

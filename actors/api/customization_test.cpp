@@ -225,6 +225,21 @@ TEST_CASE("the specs of the back ends become the engine's configuration") {
   CHECK(unsloth->warnings.empty());
 }
 
+TEST_CASE("a distillation has its temperature and mixing in the configuration, and its teacher beside it") {
+  for (const auto& [backend, patch] : {std::pair{Backend::classic, R"({"training": {"type": "distillation", "teacher_model": "big",
+                                          "distillation_ratio": 0.25, "distillation_temperature": 3}})"},
+                                       {Backend::automodel, R"({"training": {"training_type": "distillation", "teacher_model": "big",
+                                          "distillation_ratio": 0.25, "distillation_temperature": 3}})"}}) {
+    INFO(name_of(backend));
+    const auto result = compiled(backend, patch);
+    REQUIRE(result);
+    CHECK(result->config["distillation"] == Json::parse(R"({"temperature": 3, "mixing": 0.25})"));
+    REQUIRE(result->warnings.size() == 1);
+    CHECK(result->warnings[0].find("teacher_precision is bf16") != std::string::npos);
+    CHECK(references_of(backend, filled(backend, with(backend, patch))).teacher == "big");
+  }
+}
+
 TEST_CASE("what the engine does not have is refused by its member, with what works") {
   const std::tuple<Backend, const char*, const char*> cases[] = {
       {Backend::classic, R"({"training": {"type": "dpo"}})", "not yet supported with DPO"},
@@ -234,7 +249,6 @@ TEST_CASE("what the engine does not have is refused by its member, with what wor
       {Backend::classic, R"({"training": {"type": "dpo", "peft": null, "preference_loss_weight": 0.5}})", "training.preference_loss_weight"},
       {Backend::classic, R"({"training": {"type": "dpo", "peft": null, "sft_loss_weight": 0.1}})", "training.sft_loss_weight"},
       {Backend::classic, R"({"training": {"type": "dpo", "peft": null, "sequence_packing": true}})", "training.sequence_packing"},
-      {Backend::classic, R"({"training": {"type": "distillation", "teacher_model": "big"}})", "distillation is not yet supported"},
       {Backend::classic, R"({"training": {"peft": {"use_dora": true}}})", "DoRA is not yet supported"},
       {Backend::classic, R"({"training": {"peft": {"quantization": {"precision": "4bit"}}}})", "not yet supported"},
       {Backend::classic, R"({"training": {"precision": "fp8"}})", "fp8 is not yet supported"},
@@ -243,7 +257,6 @@ TEST_CASE("what the engine does not have is refused by its member, with what wor
       {Backend::classic, R"({"training": {"learning_rate": -1}})", "training.learning_rate"},
       {Backend::classic, R"({"training": {"val_check_interval": -1}})", "training.val_check_interval"},
       {Backend::classic, R"({"training": {"peft": {"target_modules": []}}})", "training.peft.target_modules"},
-      {Backend::automodel, R"({"training": {"training_type": "distillation", "teacher_model": "big"}})", "distillation"},
       {Backend::automodel, R"({"dataset": {"prompt_template": "{one}"}})", "two {placeholders}"},
       {Backend::automodel, R"({"batch": {"global_batch_size": 3, "micro_batch_size": 2}})", "global_batch_size (3)"},
       {Backend::unsloth, R"({"training": {"lora": {"use_dora": true}}})", "DoRA is not yet supported"},

@@ -1,5 +1,7 @@
 #include "actors/core/check.hpp"
 
+#include "events/world/rules.hpp"
+
 namespace luthier::core {
 namespace {
 
@@ -53,6 +55,16 @@ Result<CheckContext> gather_adapter(const World& world, const Request& request, 
   return context;
 }
 
+Result<void> gather_teacher(const World& world, const Request& request, const std::string& reference, CheckContext& context) {
+  if (reference.empty()) return {};
+  const auto* model = find_model(world, reference, request.key.workspace);
+  if (!model) return missing("model", reference, "data.teacher");
+  CheckContext read;
+  if (auto done = gather_model(world, *model, read); !done) return Error{done.error().code, done.error().message, "data.teacher"};
+  context.teacher = JobTeacher{reference_to(*model), read.model_id, read.model_fileset_id, std::move(read.model_files)};
+  return {};
+}
+
 Result<CheckContext> gather_job(const World& world, const Request& request, const StartJob& start) {
   CheckContext context;
   const auto* model = find_model(world, start.model, request.key.workspace);
@@ -62,6 +74,7 @@ Result<CheckContext> gather_job(const World& world, const Request& request, cons
   context.fileset_id = dataset->id;
   context.files = files_of(*dataset);
   if (auto done = gather_model(world, *model, context); !done) return done.error();
+  if (auto done = gather_teacher(world, request, start.teacher, context); !done) return done.error();
   for (const auto& [name, worker] : world.workers)
     if (worker.present) context.devices.insert(context.devices.end(), worker.devices.begin(), worker.devices.end());
   return context;

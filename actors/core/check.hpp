@@ -16,6 +16,7 @@ namespace luthier::core {
 struct CheckContext {
   std::string model_id, model_fileset_id, fileset_id;
   std::vector<events::File> model_files;  // the checkpoint's
+  std::optional<events::JobTeacher> teacher;
   std::vector<events::File> files;        // of the dataset or adapter fileset that the command names
   std::vector<events::Device> devices;    // of all workers that are present
 };

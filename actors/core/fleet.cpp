@@ -30,6 +30,7 @@ worker::Task train_task(const JobState& job) {
   task.device = job.device;
   task.stop = stop_of(job.phase);
   task.model_files = job.inputs.model_files;
+  if (job.teacher) task.teacher_files = job.teacher->files;
   task.method = job.method;
   task.config = job.config.text;
   task.dataset = job.inputs.dataset;

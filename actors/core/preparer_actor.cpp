@@ -38,16 +38,14 @@ std::optional<std::variant<NotYet, Never>> import_of(const FilesetState& fileset
   return NotYet{"the files of " + title + " are being fetched"};
 }
 
-template <class To>
-To widened(std::variant<NotYet, Never> narrow) {
-  return std::visit([](auto&& one) { return To(std::move(one)); }, std::move(narrow));
-}
-
 std::vector<File> files_of(const FilesetState& fileset) {
   std::vector<File> files;
   for (const auto& [path, file] : fileset.files) files.push_back(file);
   return files;
 }
+
+// Of one model or fileset; or why it cannot be read now.
+using Readable = std::variant<const FilesetState*, NotYet, Never>;
 
 const FilesetState* find_fileset(const World& world, const std::string& reference, const std::string& workspace) {
   const auto name = parse_reference(reference, workspace);
@@ -63,20 +61,46 @@ std::vector<Device> devices_of(const World& world) {
 
 using Gathered = std::variant<Preparation, NotYet, Never>;
 
-// Of the model: its files, once its checkpoint has been read.
-std::optional<Gathered> add_model(const World& world, const JobState& job, Preparation& preparation) {
-  const auto model = existing_model(world, job.model, job.workspace, "");
-  if (!model || (*model)->id != job.model_id) return Never{"model " + job.model + " has been deleted since the job was submitted"};
+Gathered not_gathered(const Readable& readable) {
+  if (const auto* wait = std::get_if<NotYet>(&readable)) return *wait;
+  return std::get<Never>(readable);
+}
+
+Readable readable(const FilesetState& fileset) {
+  if (auto importing = import_of(fileset)) return std::visit([](auto&& why) { return Readable(std::move(why)); }, std::move(*importing));
+  return &fileset;
+}
+
+// The fileset of a model, once its checkpoint has been read.
+Readable checkpoint_of(const World& world, const JobState& job, const std::string& name, const std::string& id) {
+  const auto model = existing_model(world, name, job.workspace, "");
+  if (!model || (*model)->id != id) return Never{"model " + name + " has been deleted since the job was submitted"};
   const auto* files = find_fileset(world, (*model)->fileset, (*model)->workspace);
-  if (!files || files->id != (*model)->fileset_id) return Never{"the fileset of model " + job.model + " has been deleted"};
-  if (auto importing = import_of(*files)) return widened<Gathered>(*importing);
+  if (!files || files->id != (*model)->fileset_id) return Never{"the fileset of model " + name + " has been deleted"};
+  if (auto here = readable(*files); !std::holds_alternative<const FilesetState*>(here)) return here;
   if (const auto ok = check_analysed(world, **model); !ok) {
     if (ok.error().code == ErrorCode::conflict) return NotYet{ok.error().message};
     return Never{ok.error().message};
   }
+  return files;
+}
+
+std::optional<Gathered> add_model(const World& world, const JobState& job, Preparation& preparation) {
+  const auto found = checkpoint_of(world, job, job.model, job.model_id);
+  const auto* files = std::get_if<const FilesetState*>(&found);
+  if (!files) return not_gathered(found);
   preparation.model_id = job.model_id;
-  preparation.model_fileset_id = files->id;
-  preparation.model_files = files_of(*files);
+  preparation.model_fileset_id = (*files)->id;
+  preparation.model_files = files_of(**files);
+  return std::nullopt;
+}
+
+std::optional<Gathered> add_teacher(const World& world, const JobState& job, Preparation& preparation) {
+  if (!job.teacher) return std::nullopt;
+  const auto found = checkpoint_of(world, job, job.teacher->model, job.teacher->model_id);
+  const auto* files = std::get_if<const FilesetState*>(&found);
+  if (!files) return not_gathered(found);
+  preparation.teacher = JobTeacher{job.teacher->model, job.teacher->model_id, (*files)->id, files_of(**files)};
   return std::nullopt;
 }
 
@@ -84,7 +108,7 @@ std::optional<Gathered> add_dataset(const World& world, const JobState& job, Pre
   const auto* dataset = find_fileset(world, job.dataset, job.workspace);
   if (!dataset || dataset->id != job.inputs.dataset_fileset_id)
     return Never{"fileset " + job.dataset + " has been deleted since the job was submitted"};
-  if (auto importing = import_of(*dataset)) return widened<Gathered>(*importing);
+  if (const auto here = readable(*dataset); !std::holds_alternative<const FilesetState*>(here)) return not_gathered(here);
   preparation.dataset_fileset_id = dataset->id;
   preparation.dataset_files = files_of(*dataset);
   const auto how = json::parse(job.preparation.text);
@@ -92,7 +116,7 @@ std::optional<Gathered> add_dataset(const World& world, const JobState& job, Pre
   if (reference.empty()) return std::nullopt;
   const auto* validation = find_fileset(world, reference, job.workspace);
   if (!validation) return Never{"fileset " + reference + " with the validation rows has been deleted"};
-  if (auto importing = import_of(*validation)) return widened<Gathered>(*importing);
+  if (const auto here = readable(*validation); !std::holds_alternative<const FilesetState*>(here)) return not_gathered(here);
   preparation.has_validation_fileset = true;
   preparation.validation_files = files_of(*validation);
   return std::nullopt;
@@ -189,6 +213,7 @@ Gathered gather_preparation(const World& world, const JobState& job) {
   preparation.job = job.name;
   preparation.method = job.method;
   if (auto missing = add_model(world, job, preparation)) return std::move(*missing);
+  if (auto missing = add_teacher(world, job, preparation)) return std::move(*missing);
   if (auto missing = add_dataset(world, job, preparation)) return std::move(*missing);
   preparation.config = job.config.text;
   preparation.preparation = job.preparation.text;

@@ -17,6 +17,7 @@ struct Preparation {
   std::string workspace, job, method;
   std::string model_id, model_fileset_id, dataset_fileset_id;
   std::vector<events::File> model_files, dataset_files;
+  std::optional<events::JobTeacher> teacher;  // of a distillation, with its files
   bool has_validation_fileset = false;  // one of its own
   std::vector<events::File> validation_files;
   std::string config;       // the engine's, as it was submitted

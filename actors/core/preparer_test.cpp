@@ -63,6 +63,37 @@ TEST_CASE("a submitted job is prepared with its files once its model is analysed
   CHECK(why_never(b, "one").find("config.json is missing") != std::string::npos);
 }
 
+TEST_CASE("a distillation is prepared with its teacher's files, once they are analysed, and its task has them") {
+  WorldBuilder b;
+  b.has_model();
+  b.has_worker("east");
+  b.does("fileset", "big-files", CreateFileset{"", "model", {{"config.json", std::string(64, 'e'), 7}}});
+  b.does("model", "big", CreateModel{"big-files", "", ""});
+  SubmitJob submit;
+  submit.model = "smol";
+  submit.dataset = "rows";
+  submit.output = "small";
+  submit.teacher = "big";
+  submit.config.text = R"({"distillation":{"mixing":0.5,"temperature":2.0},"method":"full"})";
+  b.does("job", "one", submit);
+  CHECK(why_not_yet(b, "one").find("model default/big") != std::string::npos);
+  const auto& fileset = b.world.filesets.at({"default", "big-files"});
+  b.does("model", "big", FillModelSpec{fileset.id, fileset.content_version, {R"({"family":"llama"})"}, ""});
+  const auto gathered = gather_preparation(b.world, b.job("one"));
+  const auto* preparation = std::get_if<Preparation>(&gathered);
+  REQUIRE(preparation);
+  REQUIRE(preparation->teacher);
+  CHECK(preparation->teacher->files.size() == 1);
+  auto command = prepared(b);
+  command.config = submit.config;
+  command.teacher = preparation->teacher;
+  b.does("job", "one", command);
+  REQUIRE(b.rests());
+  const auto tasks = tasks_of(b.world, "east");
+  REQUIRE(tasks.size() == 1);
+  CHECK(tasks[0].teacher_files == preparation->teacher->files);
+}
+
 TEST_CASE("a job waits while files are fetched, and ends when they cannot be") {
   WorldBuilder b;
   b.has_model();

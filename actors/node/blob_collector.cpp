@@ -60,6 +60,8 @@ Result<void> name_inputs(const log::EventLog& log, const std::string& job_id, Na
     for (const auto& record : *records) {
       const auto fact = projections::decode_record(record);
       if (!fact) return fact.error();
+      if (const auto* set = std::get_if<events::JobTeacherSet>(&fact->event))
+        for (const auto& file : set->teacher.files) names.name(file.digest);
       const auto* queued = std::get_if<events::JobQueued>(&fact->event);
       if (!queued) continue;
       for (const auto& file : queued->inputs.model_files) names.name(file.digest);

@@ -45,6 +45,7 @@ Error in_users_words(Error error, const PreparedDataset& dataset) {
 struct Scratch {
   TemporaryDirectory root;
   fs::path model() const { return root / "model"; }
+  fs::path teacher() const { return root / "teacher"; }
   fs::path data() const { return root / "data"; }
   fs::path validation() const { return root / "validation"; }
   fs::path made() const { return root / "made"; }
@@ -203,16 +204,25 @@ Result<core::Prepared> WorldChecker::prepare(const core::Preparation& preparatio
   run.data = dataset->training.path;
   if (dataset->validation) run.validation = dataset->validation->path;
   run.config = *config;
+  if (preparation.teacher) {
+    if (auto made = store_.materialise(preparation.teacher->files, scratch.teacher()); !made) return made.error();
+    run.teacher = scratch.teacher();
+  }
   run.memory_limit_bytes = static_cast<std::size_t>(memory_of_largest(preparation.devices));
   run.is_cancelled = is_cancelled;
   const auto plan = train::preview(run);
-  if (!plan) return without_path(without_path(in_users_words(plan.error(), *dataset), scratch.data()), scratch.root.path());
+  if (!plan) {
+    auto error = in_users_words(plan.error(), *dataset);
+    for (const auto& directory : {scratch.data(), scratch.teacher(), scratch.root.path()}) error = without_path(std::move(error), directory);
+    return error;
+  }
   if (auto done = finish_schedule(*wish, plan->steps, *config); !done) return done.error();
   if (dataset->validation) config->validation_every = validation_every(*wish, plan->steps_per_epoch, plan->steps);
 
   core::Prepared prepared;
   prepared.warnings = dataset->warnings;
   prepared.command.config.text = train::canonical_json(*config);
+  prepared.command.teacher = preparation.teacher;
   auto& inputs = prepared.command.inputs = inputs_of(*plan);
   inputs.model_id = preparation.model_id;
   inputs.model_fileset_id = preparation.model_fileset_id;

@@ -165,12 +165,16 @@ Result<Command> WorldChecker::check_command(const StartJob& start, const core::C
 
   auto scratch = TemporaryDirectory::make(scratch_);
   if (!scratch) return scratch.error();
-  const auto model_directory = scratch->path() / "model", data_directory = scratch->path() / "data";
+  const auto model_directory = scratch->path() / "model", data_directory = scratch->path() / "data", teacher_directory = scratch->path() / "teacher";
   if (auto made = store_.materialise(context.model_files, model_directory); !made) return made.error();
   if (auto made = store_.materialise(context.files, data_directory); !made) return made.error();
   const auto model = checkpoint::locate_checkpoint(model_directory);
   if (!model) return at_field(without_path(model.error(), model_directory), "data.model");
   train::TrainRequest run;
+  if (context.teacher) {
+    if (auto made = store_.materialise(context.teacher->files, teacher_directory); !made) return made.error();
+    run.teacher = teacher_directory;
+  }
   run.model = *model;
   run.data = data_directory / dataset->path;
   if (validation) run.validation = data_directory / validation->path;
@@ -178,7 +182,7 @@ Result<Command> WorldChecker::check_command(const StartJob& start, const core::C
   run.memory_limit_bytes = static_cast<std::size_t>(memory_of_largest(context.devices));
   run.is_cancelled = [this] { return is_cancelled_.load(); };
   const auto plan = train::preview(run);
-  if (!plan) return at_field(without_path(plan.error(), data_directory), "data.config");
+  if (!plan) return at_field(without_path(without_path(plan.error(), data_directory), teacher_directory), "data.config");
 
   JobInputs inputs = inputs_of(*plan);
   inputs.model_id = context.model_id;
@@ -190,6 +194,7 @@ Result<Command> WorldChecker::check_command(const StartJob& start, const core::C
   auto checked = start;
   checked.config.text = train::canonical_json(*config);
   checked.inputs = std::move(inputs);
+  checked.seen_teacher = context.teacher;
   return Command{checked};
 }
 

@@ -20,7 +20,7 @@ const std::string parse_arguments = R"(
 while [ $# -gt 0 ]; do
   case "$1" in
     --out) out=$2; shift;; --checkpoint-dir) checkpoints=$2; shift;; --data) data=$2; shift;;
-    --model) model=$2; shift;; --config) config=$2; shift;;
+    --model) model=$2; shift;; --config) config=$2; shift;; --teacher) teacher=$2; shift;;
   esac
   shift
 done
@@ -116,6 +116,14 @@ TEST_CASE("a training process that ends well is completed once its files are blo
   REQUIRE(given.heard<CheckpointWritten>().size() == 1);
   CHECK(given.heard<CheckpointWritten>()[0].step == 5);
   CHECK(given.heard<ProgressLine>().size() == 4);
+}
+
+TEST_CASE("a distillation's process is told where its teacher lies") {
+  Given given(R"(cat "$teacher/config.json" >&2; exit 2)");
+  auto task = given.training();
+  task.teacher_files = {given.stored("config.json", "the teacher's")};
+  given.start(task);
+  CHECK(given.end().reason == "the teacher's");
 }
 
 TEST_CASE("bad input is a failure for good, with the line that names it") {
@@ -219,14 +227,6 @@ TEST_CASE("names from outside stay inside the work directory") {
   CHECK(model_argument("/m", {{"config.json", "", 0}, {"model.gguf", "", 0}}) == "/m");
 }
 
-TEST_CASE("broken metrics are named with their line") {
-  Scratch scratch;
-  scratch.write("metrics.jsonl", "{\"step\":1,\"loss\":2.0}\nnonsense\n");
-  const auto summary = summarise(scratch.root / "metrics.jsonl");
-  REQUIRE_FALSE(summary);
-  CHECK(summary.error().message.find("line 2") != std::string::npos);
-}
-
 TEST_CASE("a validation before the first step is no step") {
   Scratch scratch;
   scratch.write("metrics.jsonl", "{\"step\":0,\"validation_loss\":0.7}\n{\"step\":1,\"loss\":2.0,\"tokens\":3}\n{\"step\":2,\"loss\":1.0,\"tokens\":4}\n");
@@ -236,6 +236,14 @@ TEST_CASE("a validation before the first step is no step") {
   CHECK(summary.tokens == 7);
   scratch.write("metrics.jsonl", "{\"step\":0}\n");
   CHECK_FALSE(summarise(scratch.root / "metrics.jsonl"));
+}
+
+TEST_CASE("broken metrics are named with their line") {
+  Scratch scratch;
+  scratch.write("metrics.jsonl", "{\"step\":1,\"loss\":2.0}\nnonsense\n");
+  const auto summary = summarise(scratch.root / "metrics.jsonl");
+  REQUIRE_FALSE(summary);
+  CHECK(summary.error().message.find("line 2") != std::string::npos);
 }
 
 }  // namespace luthier::worker

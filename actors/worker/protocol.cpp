@@ -65,6 +65,7 @@ Error too_many(const std::string& member, std::size_t max) {
 
 Result<void> check_bounds(const Task& task, const std::string& at, const ProtocolLimits& limits) {
   if (task.model_files.size() > limits.files_max) return too_many(at + ".model_files", limits.files_max);
+  if (task.teacher_files.size() > limits.files_max) return too_many(at + ".teacher_files", limits.files_max);
   if (task.adapters.size() > limits.adapters_max) return too_many(at + ".adapters", limits.adapters_max);
   for (const auto& adapter : task.adapters)
     if (adapter.files.size() > limits.files_max) return too_many(at + ".adapters.files", limits.files_max);

@@ -52,6 +52,7 @@ struct Task {
   std::vector<events::File> model_files;
 
   // train
+  std::vector<events::File> teacher_files;  // of a distillation; empty: none
   std::string method;                       // "lora" or "full"
   std::string config;                       // the training configuration, canonical JSON
   std::optional<events::File> dataset, validation;
@@ -68,6 +69,7 @@ struct Task {
                       field("device", &Task::device),
                       field_or_default("stop", &Task::stop),
                       field_or_default("model_files", &Task::model_files),
+                      field_or_default("teacher_files", &Task::teacher_files),
                       field_or_default("method", &Task::method),
                       field_or_default("config", &Task::config),
                       field_or_default("dataset", &Task::dataset),

@@ -47,6 +47,8 @@ class TrainDriver final : public TaskDriver {
     listener_(LogLine{"fetching the inputs"});
     if (auto ok = blobs_.materialise(task_.model_files, directory_.inputs() / "model"); !ok)
       return with_context(ok.error(), "the model");
+    if (!task_.teacher_files.empty())
+      if (auto ok = blobs_.materialise(task_.teacher_files, directory_.inputs() / "teacher"); !ok) return with_context(ok.error(), "the teacher");
     if (!task_.dataset) return invalid("the task names no dataset", "dataset");
     if (auto ok = fetch(*task_.dataset, "data"); !ok) return with_context(ok.error(), "the dataset");
     if (task_.validation)
@@ -72,6 +74,10 @@ class TrainDriver final : public TaskDriver {
     if (task_.validation) {
       spec.arguments.push_back("--validation");
       spec.arguments.push_back(directory_.inputs() / "validation" / task_.validation->path);
+    }
+    if (!task_.teacher_files.empty()) {
+      spec.arguments.push_back("--teacher");
+      spec.arguments.push_back(model_argument(directory_.inputs() / "teacher", task_.teacher_files));
     }
     if (!task_.base_model.empty()) {
       spec.arguments.push_back("--base-model");

@@ -94,8 +94,8 @@ Result<void> check_sender(const Envelope& envelope, bool trusted) {
 
 Result<void> check_own_members(const Command& command, bool trusted) {
   const auto* start = std::get_if<StartJob>(&command);
-  if (!trusted && start && start->inputs)
-    return invalid("data.inputs: is filled in by the check of the job, leave it out", "data.inputs");
+  for (const auto& [is_said, field] : {std::pair{start && start->inputs, "data.inputs"}, {start && start->seen_teacher, "data.seen_teacher"}})
+    if (!trusted && is_said) return invalid(std::string(field) + ": is filled in by the check of the job, leave it out", field);
   return {};
 }
 

@@ -121,6 +121,11 @@ TEST_CASE("a client cannot fill in what the check of a job finds") {
   REQUIRE_FALSE(refused);
   CHECK(refused.error().field == "data.inputs");
   CHECK(decode_request("job", "default", encode_request(request), {}, true));
+  start.inputs.reset();
+  start.seen_teacher = Sampler().make<JobTeacher>();
+  auto other = request;
+  other.command = start;
+  CHECK(decode_request("job", "default", encode_request(other)).error().field == "data.seen_teacher");
 }
 
 TEST_CASE("hostile payloads are refused before they cost anything") {

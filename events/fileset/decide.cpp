@@ -121,8 +121,10 @@ std::string user_of(const World& world, const std::string& fileset_id) {
       if (state.fileset_id == fileset_id) return "adapter " + adapter + " of " + title_of("model", name);
   }
   for (const auto& name : world.open_jobs) {
-    const JobInputs& inputs = world.jobs.at(name).inputs;
-    if (inputs.dataset_fileset_id == fileset_id || inputs.model_fileset_id == fileset_id) return title_of("job", name);
+    const JobState& job = world.jobs.at(name);
+    if (job.inputs.dataset_fileset_id == fileset_id || job.inputs.model_fileset_id == fileset_id ||
+        (job.teacher && job.teacher->fileset_id == fileset_id))
+      return title_of("job", name);
   }
   return "";
 }

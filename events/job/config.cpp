@@ -23,7 +23,9 @@ Result<TrainingMethod> method_of(const JsonText& config) {
   if (!value || !value->object()) return invalid("data.config: an object is needed", "data.config");
   const auto method = member<std::string>(*value, "method", "data.config.method");
   if (!method) return method.error();
-  if (*method == "full") return TrainingMethod{*method, std::nullopt, false};
+  const json::Value* distillation = value->find("distillation");
+  const bool has_teacher = distillation && !std::holds_alternative<std::nullptr_t>(distillation->held);
+  if (*method == "full") return TrainingMethod{*method, std::nullopt, false, has_teacher};
   if (*method != "lora") return invalid("data.config.method: \"lora\" or \"full\" is needed", "data.config.method");
   const json::Value none{json::Object{}};
   const json::Value* shape = value->find("lora");
@@ -33,8 +35,8 @@ Result<TrainingMethod> method_of(const JsonText& config) {
   const auto alpha = member<double>(shape ? *shape : none, "alpha", "data.config.lora.alpha");
   if (!alpha) return alpha.error();
   if (const json::Value* merge = value->find("merge"); merge && std::holds_alternative<bool>(merge->held) && std::get<bool>(merge->held))
-    return TrainingMethod{"full", std::nullopt, true};
-  return TrainingMethod{*method, LoraShape{*rank, *alpha}, false};
+    return TrainingMethod{"full", std::nullopt, true, has_teacher};
+  return TrainingMethod{*method, LoraShape{*rank, *alpha}, false, has_teacher};
 }
 
 }  // namespace luthier::events

@@ -40,6 +40,18 @@ struct JobInputs {
   bool operator==(const JobInputs&) const = default;
 };
 
+// The model that a distillation learns from, beside its labels.
+struct JobTeacher {
+  std::string model;  // "ws/name"
+  std::string model_id, fileset_id;
+  std::vector<File> files = {};  // its checkpoint as it was; empty until the job's rows are read
+  static constexpr auto fields() {
+    return field_list(field("model", &JobTeacher::model), field("model_id", &JobTeacher::model_id),
+                      field("fileset_id", &JobTeacher::fileset_id), field("files", &JobTeacher::files));
+  }
+  bool operator==(const JobTeacher&) const = default;
+};
+
 // What is served when the job has ended: the base model of an adapter, or the new model; unless a deployment serves it already.
 struct WishedDeployment {
   std::string name;
@@ -63,7 +75,9 @@ struct StartJob {
   std::string description;
   std::int64_t priority = 0;  // higher first
   JsonText config;            // the training configuration of the engine, canonical after the check
-  std::optional<JobInputs> inputs;  // from the check; a client's own is refused
+  std::string teacher = {};   // a model, where the configuration has "distillation"; empty: none
+  std::optional<JobInputs> inputs = {};  // from the check; a client's own is refused
+  std::optional<JobTeacher> seen_teacher = {};  // the same
   static constexpr auto fields() {
     return field_list(field("model", &StartJob::model),
                       field("dataset", &StartJob::dataset),
@@ -73,7 +87,9 @@ struct StartJob {
                       field_or_default("description", &StartJob::description),
                       field_or_default("priority", &StartJob::priority),
                       field("config", &StartJob::config),
-                      field_or_default("inputs", &StartJob::inputs));
+                      field_or_default("teacher", &StartJob::teacher),
+                      field_or_default("inputs", &StartJob::inputs),
+                      field_or_default("seen_teacher", &StartJob::seen_teacher));
   }
 };
 // As StartJob, but accepted at once: what it names must exist, and its rows are read afterwards, as the job's first step, which may end it.
@@ -85,6 +101,7 @@ struct SubmitJob {
   std::string description;
   std::int64_t priority = 0;
   JsonText config;   // the training configuration of the engine
+  std::string teacher = {};   // a model, where the configuration has "distillation"; empty: none
   JsonText preparation = {};  // an object or null: how the preparer finds and reads the rows
   JsonText details = {};  // an object or null: what its users keep with it; no rule looks at it
   std::optional<WishedDeployment> deploy;  // of the result
@@ -96,6 +113,7 @@ struct SubmitJob {
                       field_or_default("description", &SubmitJob::description),
                       field_or_default("priority", &SubmitJob::priority),
                       field("config", &SubmitJob::config),
+                      field_or_default("teacher", &SubmitJob::teacher),
                       field_or_default("preparation", &SubmitJob::preparation),
                       field_or_default("details", &SubmitJob::details),
                       field_or_default("deploy", &SubmitJob::deploy));
@@ -106,7 +124,11 @@ struct PrepareJob {
   static constexpr std::string_view type = "PrepareJob";
   JsonText config;  // canonical
   JobInputs inputs;
-  static constexpr auto fields() { return field_list(field("config", &PrepareJob::config), field("inputs", &PrepareJob::inputs)); }
+  std::optional<JobTeacher> teacher = {};
+  static constexpr auto fields() {
+    return field_list(field("config", &PrepareJob::config), field("inputs", &PrepareJob::inputs),
+                      field_or_default("teacher", &PrepareJob::teacher));
+  }
 };
 struct RejectJob {
   static constexpr std::string_view type = "RejectJob";
@@ -258,6 +280,12 @@ struct JobQueued {
                       field("config", &JobQueued::config),
                       field("inputs", &JobQueued::inputs));
   }
+};
+// Of a distillation: as it was named, when the job is submitted; with its files, when its rows have been read.
+struct JobTeacherSet {
+  static constexpr EventType type{"JobTeacherSet", 1};
+  JobTeacher teacher;
+  static constexpr auto fields() { return field_list(field("teacher", &JobTeacherSet::teacher)); }
 };
 struct JobPlaced {
   static constexpr EventType type{"JobPlaced", 1};

@@ -23,6 +23,7 @@ void end(World& world, const Fact& fact, JobPhase phase) {
   job.preparation = {};
   job.inputs = {};
   job.deploy.reset();
+  job.teacher.reset();
   world.open_jobs.erase({fact.workspace, fact.name});
 }
 
@@ -86,6 +87,8 @@ void evolve(World& world, const Fact& fact, const JobQueued& queued) {
   job.config = queued.config;
   job.inputs = queued.inputs;
 }
+
+void evolve(World& world, const Fact& fact, const JobTeacherSet& set) { job_of(world, fact).teacher = set.teacher; }
 
 void evolve(World& world, const Fact& fact, const JobPlaced& placed) {
   JobState& job = job_of(world, fact);

@@ -24,6 +24,7 @@ void evolve(World&, const Fact&, const JobSubmitted&);
 void evolve(World&, const Fact&, const JobDetailsSet&);
 void evolve(World&, const Fact&, const JobDeleted&);
 void evolve(World&, const Fact&, const JobQueued&);
+void evolve(World&, const Fact&, const JobTeacherSet&);
 void evolve(World&, const Fact&, const JobPlaced&);
 void evolve(World&, const Fact&, const JobStarted&);
 void evolve(World&, const Fact&, const JobAttemptStarted&);

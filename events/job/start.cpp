@@ -43,9 +43,29 @@ Result<void> check_output(const World& world, const Request& request, const std:
   return {};
 }
 
+// A distillation names its teacher, and nothing else has one.
+Result<const ModelState*> named_teacher(const World& world, const std::string& workspace, const std::string& teacher, const TrainingMethod& method) {
+  if (method.has_teacher == teacher.empty())
+    return invalid(teacher.empty() ? "data.teacher: a model is needed where the configuration has \"distillation\""
+                                   : "data.teacher: the configuration has no \"distillation\", so there is nothing to learn from " + teacher,
+                   "data.teacher");
+  if (teacher.empty()) return nullptr;
+  return existing_model(world, teacher, workspace, "data.teacher");
+}
+
+JobTeacher seen_now(const ModelState& teacher) { return {reference_to(teacher), teacher.id, teacher.fileset_id}; }
+
+// What will be read later is there, or on its way.
+Result<void> check_readable(const World& world, const ModelState& model) {
+  if (!model.fileset.empty() && model.spec_error.empty()) return {};
+  const auto analysed = check_analysed(world, model);
+  return !analysed && (model.fileset.empty() || analysed.error().code == ErrorCode::invalid) ? analysed : Result<void>();
+}
+
 struct Accepted {
   const ModelState* model;
   const FilesetState* dataset;
+  const ModelState* teacher;  // nullptr: none
   std::string method;
   JsonText config;
 };
@@ -64,15 +84,19 @@ Result<Accepted> accept(const World& world, const Request& request, const Wish& 
   if (!config) return invalid("data.config: " + config.error().message, "data.config");
   const auto method = method_of(*config);
   if (!method) return method.error();
+  const auto teacher = named_teacher(world, workspace, wish.teacher, *method);
+  if (!teacher) return teacher.error();
   if (auto ok = check_output(world, request, wish.output, method->method, **model, taken, limits); !ok) return ok.error();
-  return Accepted{*model, *dataset, method->method, std::move(*config)};
+  return Accepted{*model, *dataset, *teacher, method->method, std::move(*config)};
 }
 
-Result<void> check_inputs(const StartJob& start, const ModelState& model, const FilesetState& dataset) {
-  if (!start.inputs) return unchecked("data.inputs");
+Result<void> check_inputs(const StartJob& start, const ModelState& model, const FilesetState& dataset, const ModelState* teacher) {
+  if (!start.inputs || (teacher && !start.seen_teacher)) return unchecked("data.inputs");
   const JobInputs& seen = *start.inputs;
   if (seen.model_id != model.id || seen.model_fileset_id != model.fileset_id || seen.dataset_fileset_id != dataset.id)
     return conflict("the model or the dataset of the job has changed while being checked; send it again", "data.inputs");
+  if (teacher && (start.seen_teacher->model_id != teacher->id || start.seen_teacher->fileset_id != teacher->fileset_id))
+    return conflict("the teacher of the job has changed while being checked; send it again", "data.seen_teacher");
   return {};
 }
 
@@ -84,20 +108,22 @@ Decision decide(const World& world, const Request& request, const StartJob& star
   if (!accepted) return accepted.error();
   if (accepted->dataset->files.empty())
     return invalid("fileset " + reference_to(*accepted->dataset) + " is empty; put files into it first", "data.dataset");
-  if (auto ok = check_analysed(world, *accepted->model); !ok) return ok.error();
-  if (auto ok = check_inputs(start, *accepted->model, *accepted->dataset); !ok) return ok.error();
-  return Facts{opening_fact(request, workspace, request.name,
+  for (const auto* model : {accepted->model, accepted->teacher})
+    if (auto ok = model ? check_analysed(world, *model) : Result<void>(); !ok) return ok.error();
+  if (auto ok = check_inputs(start, *accepted->model, *accepted->dataset, accepted->teacher); !ok) return ok.error();
+  Facts facts{opening_fact(request, workspace, request.name,
                             JobQueued{reference_to(*accepted->model), reference_to(*accepted->dataset), start.output, accepted->method,
                                       start.description, start.priority, accepted->config, *start.inputs})};
+  if (accepted->teacher) facts.push_back({facts[0].stream, workspace, request.name, JobTeacherSet{*start.seen_teacher}});
+  return facts;
 }
 
 Decision decide(const World& world, const Request& request, const SubmitJob& submit, const Limits& limits) {
   const std::string& workspace = request.key.workspace;
   const auto accepted = accept(world, request, submit, Taken::is_replaced, limits);
   if (!accepted) return accepted.error();
-  if (accepted->model->fileset.empty()) return check_analysed(world, *accepted->model).error();
-  if (!accepted->model->spec_error.empty())
-    if (auto ok = check_analysed(world, *accepted->model); !ok && ok.error().code == ErrorCode::invalid) return ok.error();
+  for (const auto* model : {accepted->model, accepted->teacher})
+    if (auto ok = model ? check_readable(world, *model) : Result<void>(); !ok) return ok.error();
   if (!submit.output_fileset.empty())
     if (auto ok = check_new_name(world, "fileset", workspace, submit.output_fileset, "data.output_fileset", limits); !ok) return ok.error();
   auto details = checked_details(submit.details, limits);
@@ -110,10 +136,12 @@ Decision decide(const World& world, const Request& request, const SubmitJob& sub
     if (!data) return data.error();
     if (deploy->config_data.text != "null") deploy->config_data = std::move(*data);
   }
-  return Facts{opening_fact(request, workspace, request.name,
+  Facts facts{opening_fact(request, workspace, request.name,
                             JobSubmitted{reference_to(*accepted->model), reference_to(*accepted->dataset), submit.output, submit.output_fileset,
                                          accepted->method, submit.description, submit.priority, accepted->model->id, accepted->dataset->id,
                                          accepted->config, std::move(*preparation), std::move(*details), std::move(deploy)})};
+  if (accepted->teacher) facts.push_back({facts[0].stream, workspace, request.name, JobTeacherSet{seen_now(*accepted->teacher)}});
+  return facts;
 }
 
 Decision decide(const World& world, const Request& request, const PrepareJob& prepare, const Limits&) {
@@ -126,8 +154,13 @@ Decision decide(const World& world, const Request& request, const PrepareJob& pr
   if (!config) return invalid("data.config: " + config.error().message, "data.config");
   if (prepare.inputs.model_id != job.model_id || prepare.inputs.dataset_fileset_id != job.inputs.dataset_fileset_id)
     return conflict("the model or the dataset of job " + reference_to(job) + " has been replaced since it was submitted", "data.inputs");
-  return Facts{fact_of(job, JobQueued{job.model, job.dataset, job.output, job.method, job.description, job.priority, std::move(*config),
-                                      prepare.inputs})};
+  if (prepare.teacher.has_value() != job.teacher.has_value() || (job.teacher && prepare.teacher->model_id != job.teacher->model_id))
+    return conflict("the teacher of job " + reference_to(job) + " has been replaced since it was submitted", "data.teacher");
+  Facts facts;
+  if (prepare.teacher) facts.push_back(fact_of(job, JobTeacherSet{*prepare.teacher}));
+  facts.push_back(fact_of(job, JobQueued{job.model, job.dataset, job.output, job.method, job.description, job.priority, std::move(*config),
+                                         prepare.inputs}));
+  return facts;
 }
 
 Decision decide(const World& world, const Request& request, const RejectJob& reject, const Limits& limits) {

@@ -29,7 +29,8 @@ std::string user_of_model(const World& world, const std::string& model_id) {
   for (const auto& [name, deployment] : world.deployments)
     if (deployment.model_id == model_id) return title_of("deployment", name);
   for (const auto& name : world.open_jobs)
-    if (world.jobs.at(name).model_id == model_id) return title_of("job", name);
+    if (const JobState& job = world.jobs.at(name); job.model_id == model_id || (job.teacher && job.teacher->model_id == model_id))
+      return title_of("job", name);
   return "";
 }
 
@@ -91,13 +92,13 @@ Decision decide(const World& world, const Request& request, const FillModelSpec&
   if (!fileset || fileset->id != fill.fileset_id || fileset->content_version != fill.fileset_version)
     return conflict("the files of model " + reference_to(model) + " have changed since they were read", "data.fileset_version");
   const bool is_known = model.spec_fileset_version == fill.fileset_version;
-  if (!fill.error.empty()) {
   const auto with_job = [&](Facts facts, const JsonText& spec, const std::string& error) {
     if (!is_news(model, error)) return facts;
     auto job = analysis_job(world, request, model, *fileset, spec, error, limits);
     facts.insert(facts.end(), std::make_move_iterator(job.begin()), std::make_move_iterator(job.end()));
     return facts;
   };
+  if (!fill.error.empty()) {
     const std::string error = readable(fill.error, limits);
     if (is_known && model.spec_error == error) return Facts{};
     return with_job(Facts{fact_of(model, ModelSpecFailed{fill.fileset_id, fill.fileset_version, error})}, {}, error);

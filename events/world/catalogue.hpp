@@ -26,7 +26,7 @@ constexpr std::string_view entity_of() {
     return "model";
   } else if constexpr (is_one_of<T, StartJob, SubmitJob, PrepareJob, RejectJob, UpdateJob, DeleteJob, JobSubmitted, JobDetailsSet,
                                  JobDeleted, CancelJob, PauseJob, ResumeJob, PlaceJob, BeginAttempt, RecordCheckpoint,
-                                 CompleteAttempt, FailAttempt, ConfirmStopped, JobQueued, JobPlaced, JobStarted,
+                                 CompleteAttempt, FailAttempt, ConfirmStopped, JobQueued, JobTeacherSet, JobPlaced, JobStarted,
                                  JobAttemptStarted, JobCheckpointed, JobAttemptEnded, JobStepFinished, JobCancelRequested,
                                  JobPauseRequested, JobPaused, JobResumed, JobCompleted, JobFailed, JobCancelled>) {
     return "job";

@@ -38,7 +38,7 @@ using AnyEvent = std::variant<
     FilesetCreated, FilesetUpdated, FilesetDetailsSet, FilePut, FileDeleted, FilesetDeleted,
     ModelCreated, ModelUpdated, ModelDetailsSet, ModelSpecFilled, ModelSpecFailed, ModelDeleted,
     AdapterCreated, AdapterUpdated, AdapterEnabled, AdapterDisabled, AdapterDeleted,
-    JobSubmitted, JobDetailsSet, JobDeleted, JobQueued, JobPlaced, JobStarted, JobAttemptStarted, JobCheckpointed, JobAttemptEnded, JobStepFinished,
+    JobSubmitted, JobDetailsSet, JobDeleted, JobQueued, JobTeacherSet, JobPlaced, JobStarted, JobAttemptStarted, JobCheckpointed, JobAttemptEnded, JobStepFinished,
     JobCancelRequested, JobPauseRequested, JobPaused, JobResumed, JobCompleted, JobFailed, JobCancelled,
     DeploymentCreated, DeploymentDetailsSet, DeploymentStatusSet, DeploymentResolved, DeploymentRevised, DeploymentPostponed, DeploymentUpdated, DeploymentPlaced, DeploymentReady, DeploymentAttemptEnded, DeploymentFailed,
     DeploymentDeleteRequested, DeploymentDeleted,

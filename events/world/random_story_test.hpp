@@ -279,6 +279,11 @@ class RandomStory {
     submit.dataset = wish.dataset;
     submit.output = wish.output;
     submit.config = wish.config;
+    if (chance(4)) {
+      submit.config.text = R"({"method":"full","distillation":{}})";
+      const World::Name teacher = any(story.world.models);
+      submit.teacher = chance(4) ? "" : teacher.first + "/" + teacher.second;
+    }
     if (chance(2)) submit.deploy = WishedDeployment{deployment(), "config", {R"({"versions":[]})"}, true};
     return story.request(start.key.workspace, start.name, submit);
   }
@@ -294,6 +299,7 @@ class RandomStory {
       prepare.inputs.model_id = job->second.model_id;
       prepare.inputs.dataset_fileset_id = job->second.inputs.dataset_fileset_id;
       prepare.inputs.steps = 10;
+      prepare.teacher = job->second.teacher;
     }
     return in(name, prepare);
   }

@@ -85,6 +85,7 @@ struct JobState {
   JsonText config, preparation;
   std::optional<WishedDeployment> deploy;
   JobInputs inputs;
+  std::optional<JobTeacher> teacher;  // of a distillation
   bool operator==(const JobState&) const = default;
 };
 

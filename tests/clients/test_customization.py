@@ -214,11 +214,6 @@ def test_what_a_dpo_job_cannot_do_is_refused_by_name(refused, spec, members):
     says(refused(spec({"type": "dpo", "peft": None} | members)), "training." + next(iter(members)))
 
 
-def test_distillation_needs_a_teacher_that_exists(refused, spec):
-    refused(spec({"type": "distillation"}))
-    says(refused(spec({"type": "distillation", "teacher_model": "default/nobody"})), "not found", "nobody")
-
-
 def test_an_adapter_that_could_not_be_served_is_refused(refused, spec):
     refused(spec(deployment_config={"lora_enabled": False}))
     says(refused(spec(deployment_config="nobody")), "does not exist")

@@ -37,7 +37,7 @@ def test_a_distillation_learns_from_its_teacher(client, api, default, base_model
     made = client.customization.jobs.create(
         workspace="default", name=name, spec=classic(base_model, dataset, teacher, distillation_ratio=1.0, distillation_temperature=2.0)
     )
-    assert made.spec.training.teacher_model == teacher and made.spec.training.teacher_precision == "bf16"
+    assert made.spec.training["teacher_model"] == teacher and made.spec.training["teacher_precision"] == "bf16"
     status = ended(api, default, name)
     assert losses(status)[0] == pytest.approx(0, abs=1e-6)
     assert made.spec.output.name in [adapter.name for adapter in client.models.retrieve(base_model).adapters]
