@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import load_file
 
-STORAGES = ["f32", "bf16", "int8", "nf4"]
+STORAGES = ["f32", "as_stored", "bf16", "int8", "nf4"]
 
 
 def luthier(*args, lines=""):

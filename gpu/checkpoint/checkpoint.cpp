@@ -58,6 +58,7 @@ Result<Opened> open_hub(const fs::path& directory) {
 }
 
 Result<Opened> open(const fs::path& path) {
+  decoder->stored = hub_kinds(*stored, shapes);
   const auto found = locate_checkpoint(path);
   if (!found) return found.error();
   std::error_code ignored;

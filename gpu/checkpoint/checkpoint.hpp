@@ -38,8 +38,13 @@ class Weights {
   using KindOf = std::function<StoredKind(const std::string& name, const std::vector<std::int64_t>& shape)>;
   static Result<Weights> allocate(const Shapes& shapes, const KindOf& kind_of);
 
-  // read(name, tensor) writes the values of each tensor in turn as f32; what is kept in fewer bits is then encoded. Those of kind mxfp4
-  // it writes into their codes and scales itself.
+  // Tensors of one group lie where those of every other group lie, for what is needed group by group; those of group -1 by themselves.
+  using GroupOf = std::function<std::int64_t(const std::string& name)>;
+  static Result<Weights> allocate_by_turns(const Shapes& shapes, const GroupOf& group_of);
+  static std::size_t floats_by_turns(const Shapes& shapes, const GroupOf& group_of);  // what that allocates
+
+  // read(name, tensor) writes the values of each tensor in turn as f32; what is kept in fewer bits is then encoded. Of what is
+  // copied (is_copied) it writes the codes and scales itself.
   using Read = std::function<Result<void>(const std::string& name, const Tensor& into)>;
   Result<void> fill(const Read& read);
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -79,6 +80,16 @@ struct PublishedConfig {
   bool operator==(const PublishedConfig&) const { return true; }
 };
 
+// What the values of a matrix are kept as: see stored_matrix.hpp.
+enum class StoredKind { f32, bf16, int8, nf4, mxfp4, f16, q4_0, q4_1, q5_0, q5_1, q8_0, q4_k, q5_k, q6_k };
+
+// What each tensor of a checkpoint lies there as, under its Hugging Face name; what is not named is f32. No part of what a decoder
+// computes either. Empty: the tensors were not looked at.
+struct StoredKinds {
+  std::map<std::string, StoredKind> of;
+  bool operator==(const StoredKinds&) const { return true; }
+};
+
 struct Decoder {
   std::string family;        // config.json's model_type, GGUF's general.architecture: "llama"
   std::string architecture;  // "LlamaForCausalLM"
@@ -131,6 +142,7 @@ struct Decoder {
   std::int64_t pad_token_id = -1;
 
   PublishedConfig published;
+  StoredKinds stored;
 
   bool operator==(const Decoder&) const = default;
 };

@@ -21,6 +21,14 @@ struct GgufFile::Mapped {
   std::map<std::string, GgufTensor> tensors;
 };
 
+double nearest_short_decimal(float value) {
+  char text[64];
+  const auto end = std::to_chars(text, text + sizeof text, value).ptr;
+  double result = value;
+  std::from_chars(text, end, result);
+  return result;
+}
+
 namespace {
 
 // Bounds that no published model comes near; they keep what a hostile file can make us allocate below a gigabyte.
@@ -30,15 +38,6 @@ constexpr std::uint64_t tensors_max = 1'000'000, keys_max = 1'000'000;
 
 enum class ValueType : std::uint32_t { u8, i8, u16, i16, u32, i32, f32, boolean, string, array, u64, i64, f64 };
 constexpr auto value_types = 13u;
-
-// 9.99999974737875e-06 is what somebody wrote as 1e-5, stored as f32: the shortest decimal that reads back the same.
-double nearest_short_decimal(float value) {
-  char text[64];
-  const auto end = std::to_chars(text, text + sizeof text, value).ptr;
-  double result = value;
-  std::from_chars(text, end, result);
-  return result;
-}
 
 // Walks the header. After the first failure every read gives zero, so a caller asks once per step, not once per field.
 class Cursor {
@@ -176,7 +175,7 @@ std::uint64_t bytes_of(Cursor& cursor, std::uint32_t type, const std::vector<std
   const auto* format = find_format(type);
   if (!format) {
     cursor.fail("is stored as " + ggml_type_name(type) +
-                ", which is not supported; F32, F16, BF16, Q4_0, Q4_1, Q5_0, Q8_0, Q4_K, Q5_K and Q6_K are");
+                ", which is not supported; " + ggml_format_names() + " are");
     return 0;
   }
   if (shape.back() % format->values_per_block != 0) {

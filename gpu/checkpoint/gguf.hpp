@@ -44,6 +44,9 @@ class GgufFile {
   std::shared_ptr<const Mapped> mapped_;
 };
 
+// 9.99999974737875e-06 is what somebody wrote as 1e-5, stored as f32: the shortest decimal that reads back the same.
+double nearest_short_decimal(float value);
+
 // Dequantises to f32. `out` has as many values as the shape says.
 Result<void> dequantise(const GgufTensor& tensor, std::span<float> out);
 

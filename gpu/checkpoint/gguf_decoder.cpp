@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <set>
 
+#include "gpu/checkpoint/gguf_copy.hpp"
+#include "gpu/checkpoint/gguf_experts.hpp"
 #include "gpu/checkpoint/gguf_families.hpp"
 #include "gpu/checkpoint/gguf_keys.hpp"
 #include "gpu/checkpoint/gguf_names.hpp"
@@ -48,20 +50,26 @@ std::string dtype_of(const GgufFile& file) {
   return name;
 }
 
+Result<void> check_tensor(const GgufFile& file, const std::string& name, const std::vector<std::int64_t>& wanted) {
+  const auto refused = [&](const std::string& why) { return invalid(file.path().string() + ": tensor " + name + ": " + why, name); };
+  const auto found = file.tensors().find(name);
+  if (found == file.tensors().end()) return refused("is missing");
+  if (found->second.shape != wanted) return refused("has shape " + shape_text(found->second.shape) + ", not " + shape_text(wanted));
+  return {};
+}
+
 Result<void> check_tensors(const GgufFile& file, const Decoder& decoder) {
   std::set<std::string> known{"rope_freqs.weight"};
+  if (decoder.rope.kind == Rope::Kind::longrope) known.insert({"rope_factors_long.weight", "rope_factors_short.weight"});
   for (const auto& [name, shape] : weight_shapes(decoder)) {
     const auto stored = gguf_tensor(decoder, name);
-    const auto refused = [&](const std::string& why) {
-      return invalid(file.path().string() + ": tensor " + stored.name + ": " + why, stored.name);
-    };
-    const auto found = file.tensors().find(stored.name);
-    if (found == file.tensors().end()) return refused("is missing");
-    auto wanted = shape;
+    auto wanted = stored.is_stacked ? gguf_stacked_shape(stored, shape) : shape;
     if (stored.experts > 0) wanted.insert(wanted.begin(), stored.experts);
-    if (found->second.shape != wanted)
-      return refused("has shape " + shape_text(found->second.shape) + ", not " + shape_text(wanted));
-    known.insert(stored.name);
+    for (const auto& each : {stored.name, stored.up}) {
+      if (each.empty()) continue;
+      if (auto good = check_tensor(file, each, wanted); !good) return good;
+      known.insert(each);
+    }
   }
   // A tensor that we do not know would change what the model computes.
   for (const auto& [name, tensor] : file.tensors())
@@ -75,18 +83,35 @@ std::span<const std::byte> row_of(const GgufTensor& tensor, std::size_t row) {
   return tensor.bytes.subspan(row * bytes, bytes);
 }
 
+// What each matrix can be kept as without a change. Gate and up of stacked experts become one matrix, and must be alike for that.
+StoredKinds kinds_of(const GgufFile& file, const Decoder& decoder) {
+  StoredKinds kinds;
+  for (const auto& [name, shape] : weight_shapes(decoder)) {
+    const auto stored = gguf_tensor(decoder, name);
+    const auto type = file.tensors().at(stored.name).type;
+    const auto kind = find_format(type)->kind;
+    const bool alike = stored.up.empty() || file.tensors().at(stored.up).type == type;
+    if (kind != StoredKind::f32 && alike) kinds.of.emplace(name, kind);
+  }
+  return kinds;
+}
+
 // llama.cpp rotates neighbours, (0,1), (2,3) …, Hugging Face's code the two halves of a head: row 2i+j of a head there
 // is row j*half+i here.
+std::size_t row_of_half(std::size_t row, std::size_t head) {
+  const auto in_head = row % head;
+  return row - in_head + in_head % 2 * (head / 2) + in_head / 2;
+}
+
 Result<void> read_interleaved(const GgufTensor& tensor, std::int64_t head_dim, std::span<float> out) {
   const auto rows = static_cast<std::size_t>(tensor.shape.front()), width = out.size() / rows;
-  const auto head = static_cast<std::size_t>(head_dim), half = head / 2;
   std::vector<float> stored;  // a bias is one row of values, not one value a row
   if (tensor.shape.size() == 1) {
     stored.resize(rows);
     if (auto read = dequantise(tensor, stored); !read) return read;
   }
   for (std::size_t row = 0; row < rows; ++row) {
-    const auto in_head = row % head, to = row - in_head + in_head % 2 * half + in_head / 2;
+    const auto to = row_of_half(row, static_cast<std::size_t>(head_dim));
     if (!stored.empty()) {
       out[to] = stored[row];
       continue;
@@ -129,15 +154,24 @@ Result<Decoder> read_llama(const GgufFile& file) {
   return d;
 }
 
+// Of the families whose heads llama.cpp rotates by neighbours.
+bool is_interleaved(const Decoder& decoder, const std::string& name) {
+  const bool is_rotated = name.find("q_proj") != std::string::npos || name.find("k_proj") != std::string::npos;
+  return is_rotated && (decoder.family == "llama" || decoder.family == "smollm3" || decoder.family == "nemotron-nas");
+}
+
 Result<void> read_tensor(const GgufFile& file, const Decoder& decoder, const std::string& name, const Tensor& into) {
   const auto stored = gguf_tensor(decoder, name);
-  const auto& tensor = file.tensors().at(stored.name);
-  if (stored.experts > 0) {
-    const auto bytes = row_of(tensor, static_cast<std::size_t>(stored.expert));
-    return dequantise({tensor.type, into.shape, bytes}, into.values);
+  auto tensor = file.tensors().at(stored.name);
+  if (stored.is_stacked) return read_stacked_experts(tensor, stored.up.empty() ? nullptr : &file.tensors().at(stored.up), into);
+  if (stored.experts > 0) tensor = {tensor.type, into.shape, row_of(tensor, static_cast<std::size_t>(stored.expert))};
+  const bool interleaved = is_interleaved(decoder, name);
+  if (is_copied(into.stored.kind)) {
+    const auto head = static_cast<std::size_t>(decoder.head_dim);
+    copy_rows(tensor, [&](std::size_t row) { return interleaved ? row_of_half(row, head) : row; }, into.stored);
+    return {};
   }
-  const bool is_rotated = name.find("q_proj") != std::string::npos || name.find("k_proj") != std::string::npos;
-  if (is_rotated && decoder.family == "llama") return read_interleaved(tensor, decoder.head_dim, into.values);
+  if (interleaved) return read_interleaved(tensor, decoder.head_dim, into.values);
   if (auto read = dequantise(tensor, into.values); !read) return read;
   // The norm's 1 + w is what is stored.
   if (decoder.norm == NormKind::rms_plus_one && name.ends_with("norm.weight"))
@@ -155,6 +189,7 @@ Result<Decoder> read_gguf_decoder(const GgufFile& file) {
   if (!decoder) return decoder;
   decoder->dtype = dtype_of(file);
   if (auto complete = check_tensors(file, *decoder); !complete) return complete.error();
+  decoder->stored = kinds_of(file, *decoder);
   return decoder;
 }
 
@@ -164,6 +199,7 @@ Result<void> read_gguf_weights(const GgufFile& file, const Decoder& decoder, Wei
     if (auto read = read_tensor(file, decoder, name, tensor); !read)
       return with_context(read.error(), file.path().string() + ": tensor " + stored.name);
     if (stored.experts == 0) let_go(file.tensors().at(stored.name).bytes);
+    if (!stored.up.empty()) let_go(file.tensors().at(stored.up).bytes);
     return {};
   });
 }

@@ -11,10 +11,19 @@ std::int64_t GgufKeys::integer(const std::string& key, std::int64_t least, std::
   const auto value = file_.integer(key);
   if (!value) return keep(value.error()), least;
   if (*value >= least && *value <= most) return *value;
-  keep(invalid(file_.path().string() + ": metadata " + key + ": " + std::to_string(*value) + " is not between " +
-                   std::to_string(least) + " and " + std::to_string(most),
-               key));
-  return least;
+  return refuse(key, std::to_string(*value) + " is not between " + std::to_string(least) + " and " + std::to_string(most)), least;
+}
+
+std::vector<std::int64_t> GgufKeys::of_layers(const std::string& key, std::int64_t least, std::int64_t most, std::int64_t layers) {
+  const auto count = static_cast<std::size_t>(layers);
+  const auto found = file_.metadata().find(key);
+  const auto* each = found == file_.metadata().end() ? nullptr : std::get_if<std::vector<std::int64_t>>(&found->second);
+  if (!each) return std::vector<std::int64_t>(count, integer(key, least, most));
+  if (each->size() != count) refuse(key, "has " + std::to_string(each->size()) + " entries for " + std::to_string(layers) + " layers");
+  for (const auto value : *each)
+    if (value < least || value > most)
+      refuse(key, std::to_string(value) + " is not between " + std::to_string(least) + " and " + std::to_string(most));
+  return error_ ? std::vector<std::int64_t>(count, least) : *each;
 }
 
 std::int64_t GgufKeys::integer(const std::string& key, std::int64_t least, std::int64_t most, std::int64_t otherwise) {
@@ -24,13 +33,16 @@ std::int64_t GgufKeys::integer(const std::string& key, std::int64_t least, std::
 double GgufKeys::number(const std::string& key) {
   const auto value = file_.number(key);
   if (!value) return keep(value.error()), 0;
-  if (!std::isfinite(*value) || *value < 0)
-    keep(invalid(file_.path().string() + ": metadata " + key + ": is not a number from 0", key));
+  if (!std::isfinite(*value) || *value < 0) refuse(key, "is not a number from 0");
   return *value;
 }
 
 void GgufKeys::keep(const Error& error) {
   if (!error_) error_ = error;
+}
+
+void GgufKeys::refuse(const std::string& key, const std::string& why) {
+  keep(invalid(file_.path().string() + ": metadata " + key + ": " + why, key));
 }
 
 std::int64_t gguf_vocab_size(GgufKeys& keys, const std::string& prefix) {

@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "gpu/checkpoint/decoder.hpp"
 #include "gpu/checkpoint/gguf.hpp"
@@ -15,8 +16,11 @@ class GgufKeys {
 
   std::int64_t integer(const std::string& key, std::int64_t least, std::int64_t most);
   std::int64_t integer(const std::string& key, std::int64_t least, std::int64_t most, std::int64_t otherwise);
+  // As many as there are layers: an array of them, or one number for all.
+  std::vector<std::int64_t> of_layers(const std::string& key, std::int64_t least, std::int64_t most, std::int64_t layers);
   double number(const std::string& key);  // from 0
   void keep(const Error& error);
+  void refuse(const std::string& key, const std::string& why);  // "FILE: metadata KEY: WHY"
   const std::optional<Error>& error() const { return error_; }
   const GgufFile& file() const { return file_; }
 

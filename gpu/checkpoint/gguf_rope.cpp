@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numbers>
+#include <optional>
 
 #include "gpu/checkpoint/printable.hpp"
 
@@ -46,47 +47,145 @@ Result<Rope> read_divisors(const GgufFile& file, Rope rope, std::int64_t head_di
   rope.high_freq_factor = 4;
   if (!std::isfinite(rope.factor) || rope.factor < 1)
     return refused(file, "tensor " + name, "does not hold factors of at least 1");
-  for (std::int64_t length = 64; length <= (1 << 20); length *= 2) {
+  for (std::int64_t length = 16; length <= (1 << 20); length *= 2) {
     rope.original_max_position_embeddings = length;
     if (fits(rope, divisors)) return rope;
   }
   return refused(file, "tensor " + name, "is not Llama 3's scaling of positions, the only one that is supported as a tensor");
 }
 
+Result<std::vector<double>> read_factors(const GgufFile& file, const std::string& name, std::int64_t rotary_dim) {
+  const auto found = file.tensors().find(name);
+  if (found == file.tensors().end()) return refused(file, "tensor " + name, "is missing");
+  if (found->second.shape != std::vector<std::int64_t>{rotary_dim / 2})
+    return refused(file, "tensor " + name, "has shape " + shape_text(found->second.shape) + ", not [" + std::to_string(rotary_dim / 2) + "]");
+  std::vector<float> values(static_cast<std::size_t>(rotary_dim / 2));
+  if (auto read = dequantise(found->second, values); !read) return read.error();
+  std::vector<double> factors;
+  for (const float value : values) {
+    if (!(value > 0 && value < 1e12f)) return refused(file, "tensor " + name, "has a factor that is not positive");
+    factors.push_back(nearest_short_decimal(value));
+  }
+  return factors;
+}
+
+// Numbers of rope.scaling.* behind a family's prefix.
+class Scaling {
+ public:
+  Scaling(const GgufFile& file, const std::string& prefix) : file_(file), prefix_(prefix + "scaling.") {}
+
+  bool has(const char* name) const { return file_.has(prefix_ + name); }
+  double number(const char* name, double least, double otherwise) {
+    if (!has(name)) return otherwise;
+    const auto value = file_.number(prefix_ + name);
+    if (!value) return keep(value.error()), otherwise;
+    if (std::isfinite(*value) && *value >= least && *value < 1e12) return *value;
+    return refuse(name, "is not a number from " + std::to_string(static_cast<int>(least))), otherwise;
+  }
+  double needed(const char* name, double least) {
+    if (has(name)) return number(name, least, least);
+    return refuse(name, "is missing"), least;
+  }
+  void refuse(const char* name, const std::string& why) { keep(refused(file_, prefix_ + name, why)); }
+  const std::optional<Error>& error() const { return error_; }
+
+ private:
+  void keep(Error error) {
+    if (!error_) error_ = std::move(error);
+  }
+  const GgufFile& file_;
+  std::string prefix_;
+  std::optional<Error> error_;
+};
+
+constexpr const char* original_length = "original_context_length";
+
+void read_yarn(Scaling& scaling, Rope& rope) {
+  rope.factor = scaling.needed("factor", 1);
+  rope.original_max_position_embeddings = static_cast<std::int64_t>(scaling.needed(original_length, 1));
+  rope.beta_fast = scaling.number("yarn_beta_fast", 0, 32);
+  rope.beta_slow = scaling.number("yarn_beta_slow", 0, 1);
+  // llama.cpp's 1 is "nothing besides the formula", which config.json says by leaving the factor out.
+  const double attention = scaling.number("yarn_attn_factor", 0, 1);
+  rope.attention_factor = attention == 1 ? 0 : attention;
+  for (const auto& [name, usual] : {std::pair{"yarn_ext_factor", 1.0}, {"yarn_log_multiplier", 0.0}, {"attn_factor", 1.0}})
+    if (scaling.number(name, 0, usual) != usual) scaling.refuse(name, "other than " + std::to_string(static_cast<int>(usual)) + " is not supported");
+}
+
+// What scores are multiplied by is the formula's unless it is not.
+void read_longrope(Scaling& scaling, double context_length, Rope& rope) {
+  rope.original_max_position_embeddings = static_cast<std::int64_t>(scaling.needed(original_length, 2));
+  const auto original = static_cast<double>(rope.original_max_position_embeddings);
+  rope.factor = context_length / original;
+  const double formula = rope.factor > 1 ? std::sqrt(1 + std::log(rope.factor) / std::log(original)) : 1;
+  const double given = scaling.number("attn_factor", 0, formula);
+  rope.attention_factor = std::abs(given - formula) < 1e-6 * formula ? 0 : given;
+}
+
+Result<double> read_theta(const GgufFile& file, const std::string& key, double otherwise) {
+  if (!file.has(key)) return otherwise;
+  const auto theta = file.number(key);
+  if (!theta) return theta.error();
+  if (!std::isfinite(*theta) || *theta <= 0) return refused(file, key, "is not a positive number");
+  return *theta;
+}
+
+Result<void> check_dimensions(const GgufFile& file, const std::string& key, std::int64_t rotary_dim) {
+  if (!file.has(key)) return {};
+  const auto dimensions = file.integer(key);
+  if (!dimensions) return dimensions.error();
+  if (*dimensions != rotary_dim)
+    return refused(file, key, std::to_string(*dimensions) + " is not the size of a head, " + std::to_string(rotary_dim));
+  return {};
+}
+
+constexpr const char *divisors_name = "rope_freqs.weight", *long_name = "rope_factors_long.weight", *short_name = "rope_factors_short.weight";
+
+// scaling.type; llama.cpp takes Phi-3's for longrope when the factors are there.
+Result<std::string> read_kind(const GgufFile& file, const std::string& key) {
+  auto kind = file.has(key) ? file.text(key) : Result<std::string>("none");
+  if (!kind) return kind;
+  const bool has_factors = file.tensors().contains(long_name) || file.tensors().contains(short_name);
+  if (*kind == "none" && has_factors) return std::string("longrope");
+  if (*kind != "none" && file.tensors().contains(divisors_name))
+    return refused(file, key, printable(*kind) + " together with " + divisors_name + " is not supported");
+  if (*kind != "none" && *kind != "linear" && *kind != "yarn" && *kind != "longrope")
+    return refused(file, key, printable(*kind) + " is not supported; none, linear, yarn and longrope are");
+  if (has_factors && *kind != "longrope") return refused(file, key, printable(*kind) + " together with " + long_name + " is not supported");
+  return kind;
+}
+
 }  // namespace
 
-Result<Rope> read_gguf_rope(const GgufFile& file, const std::string& family_prefix, std::int64_t head_dim) {
+Result<Rope> read_gguf_rope(const GgufFile& file, const std::string& family_prefix, std::int64_t rotary_dim) {
   Rope rope;
   const std::string prefix = family_prefix + "rope.";
-  if (file.has(prefix + "freq_base")) {
-    const auto theta = file.number(prefix + "freq_base");
-    if (!theta) return theta.error();
-    if (!std::isfinite(*theta) || *theta <= 0) return refused(file, prefix + "freq_base", "is not a positive number");
-    rope.theta = *theta;
+  const auto theta = read_theta(file, prefix + "freq_base", rope.theta);
+  if (!theta) return theta.error();
+  rope.theta = *theta;
+  if (auto fit = check_dimensions(file, prefix + "dimension_count", rotary_dim); !fit) return fit.error();
+  const auto kind = read_kind(file, prefix + "scaling.type");
+  if (!kind) return kind.error();
+  if (*kind == "none") return file.tensors().contains(divisors_name) ? read_divisors(file, rope, rotary_dim) : Result<Rope>(rope);
+  Scaling scaling(file, prefix);
+  if (*kind == "linear") {
+    rope.kind = Rope::Kind::linear;
+    rope.factor = scaling.needed("factor", 1);
+  } else if (*kind == "yarn") {
+    rope.kind = Rope::Kind::yarn;
+    read_yarn(scaling, rope);
+  } else {
+    rope.kind = Rope::Kind::longrope;
+    const auto length = file.number(family_prefix + "context_length");
+    if (!length) return length.error();
+    read_longrope(scaling, *length, rope);
+    for (const auto& [name, into] : {std::pair{long_name, &rope.long_factor}, {short_name, &rope.short_factor}}) {
+      auto factors = read_factors(file, name, rotary_dim);
+      if (!factors) return factors.error();
+      *into = std::move(*factors);
+    }
   }
-  if (file.has(prefix + "dimension_count")) {
-    const auto dimensions = file.integer(prefix + "dimension_count");
-    if (!dimensions) return dimensions.error();
-    if (*dimensions != head_dim)
-      return refused(file, prefix + "dimension_count",
-                     std::to_string(*dimensions) + " is not the size of a head, " + std::to_string(head_dim));
-  }
-  std::string kind = "none";
-  if (file.has(prefix + "scaling.type")) {
-    const auto named = file.text(prefix + "scaling.type");
-    if (!named) return named.error();
-    kind = *named;
-  }
-  const bool has_divisors = file.tensors().contains("rope_freqs.weight");
-  if (kind == "none") return has_divisors ? read_divisors(file, rope, head_dim) : Result<Rope>(rope);
-  if (kind != "linear" || has_divisors)
-    return refused(file, prefix + "scaling.type", printable(kind) + (has_divisors ? " together with rope_freqs.weight" : "") +
-                                                      " is not supported; none and linear are");
-  const auto factor = file.number(prefix + "scaling.factor");
-  if (!factor) return factor.error();
-  if (!std::isfinite(*factor) || *factor < 1) return refused(file, prefix + "scaling.factor", "is not a number from 1");
-  rope.kind = Rope::Kind::linear;
-  rope.factor = *factor;
+  if (scaling.error()) return *scaling.error();
   return rope;
 }
 

@@ -152,7 +152,7 @@ TEST_CASE("a lie in a GGUF tensor's entry is refused with the tensor's name") {
   CHECK(one({4, ~0ull}, 0, 0, 64) == "tensor t: the integer 18446744073709551615 is larger than we read");
   CHECK(one({48, 2}, 3, 0, 64) == "tensor t: its rows of 48 values are no whole number of Q4_1 blocks");
   CHECK(one({256, 2}, 11, 0, 999) ==
-        "tensor t: is stored as Q3_K, which is not supported; F32, F16, BF16, Q4_0, Q4_1, Q5_0, Q8_0, Q4_K, Q5_K and Q6_K are");
+        "tensor t: is stored as Q3_K, which is not supported; F32, F16, BF16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q4_K, Q5_K, Q6_K and MXFP4 are");
   CHECK(one({256, 2}, 4000, 0, 999).starts_with("tensor t: is stored as type 4000, "));
   CHECK(why(Builder().preamble(2, 0).tensor("t", {4, 4}, 0, 0).tensor("u", {4}, 0, 32).data(64)) ==
         "tensor u: overlaps with another tensor");
@@ -217,8 +217,8 @@ TEST_CASE("a llama whose GGUF metadata is wrong is refused by key") {
   CHECK(changed("llama.rope.dimension_count", 16, 8) == "llama.rope.dimension_count: 8 is not the size of a head, 16");
   CHECK(changed("tokenizer.ggml.eos_token_id", 2, 32) == "metadata tokenizer.ggml.eos_token_id: 32 is not between 0 and 31");
   CHECK(spoiled("llama.context_length", "llama.kontext_length") == "metadata llama.context_length: is missing");
-  CHECK(spoiled(Builder().text("llama").bytes(), Builder().text("gemma").bytes()) ==
-        "metadata general.architecture: family gemma is not supported; llama, qwen2, qwen3, qwen3moe, gemma2 and gemma3 are");
+  CHECK(spoiled(Builder().text("llama").bytes(), Builder().text("glm4x").bytes()) ==
+        "metadata general.architecture: family glm4x is not supported; llama, qwen2, qwen3, qwen3moe, gemma, gemma2, gemma3, smollm3, phi3, gpt-oss and deci are");
   CHECK(spoiled(Builder().text("llama").bytes(), Builder().text("qwen2").bytes()) == "metadata qwen2.embedding_length: is missing");
   CHECK(spoiled("blk.0.attn_q.weight", "blk.0.attn_Q.weight") == "tensor blk.0.attn_q.weight: is missing");
   CHECK(spoiled("rope_freqs.weight", "rope_freqz.weight", "llama3-rope.gguf") ==

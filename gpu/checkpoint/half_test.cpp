@@ -43,4 +43,27 @@ TEST_CASE("a float is rounded to the nearest bfloat16, ties to the even one") {
   }
 }
 
+TEST_CASE("a float is rounded to the nearest f16, ties to the even one") {
+  int wrong = 0;
+  for (std::uint32_t bits = 0; bits < 65536; ++bits) {
+    const auto half = static_cast<std::uint16_t>(bits);
+    const float value = f32_of_f16(half);
+    if (std::isnan(value)) {
+      wrong += !std::isnan(f32_of_f16(f16_of_f32(value)));
+      continue;
+    }
+    wrong += f16_of_f32(value) != half;
+    if ((half & 0x7FFFu) >= 0x7BFFu) continue;
+    const float next = f32_of_f16(static_cast<std::uint16_t>(half + 1)), middle = value + (next - value) / 2;
+    wrong += f16_of_f32(middle) != (half % 2 == 0 ? half : half + 1);
+    wrong += f16_of_f32(std::nextafter(middle, value)) != half;
+    wrong += f16_of_f32(std::nextafter(middle, next)) != half + 1;
+  }
+  CHECK(wrong == 0);
+  CHECK(f16_of_f32(65519.99f) == 0x7BFF);
+  CHECK(f16_of_f32(65520.0f) == 0x7C00);
+  CHECK(f16_of_f32(-1e30f) == 0xFC00);
+  CHECK(f16_of_f32(1e-30f) == 0);
+}
+
 }  // namespace luthier::checkpoint

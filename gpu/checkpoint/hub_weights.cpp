@@ -83,6 +83,17 @@ std::string hub_dtype(const HubDirectory& stored, const Weights::Shapes& shapes)
   return std::max_element(values.begin(), values.end(), [](auto& a, auto& b) { return a.second < b.second; })->first;
 }
 
+StoredKinds hub_kinds(const HubDirectory& stored, const Weights::Shapes& shapes) {
+  StoredKinds kinds;
+  for (const auto& [name, shape] : shapes) {
+    const auto* tensor = stored.find(name).tensor;
+    if (!tensor) kinds.of.emplace(name, StoredKind::mxfp4);
+    else if (tensor->dtype == Dtype::bf16) kinds.of.emplace(name, StoredKind::bf16);
+    else if (tensor->dtype == Dtype::f16) kinds.of.emplace(name, StoredKind::f16);
+  }
+  return kinds;
+}
+
 Result<void> read_hub_weights(const HubDirectory& stored, Weights& weights) {
   return weights.fill([&](const std::string& name, const Tensor& tensor) -> Result<void> {
     const auto [source, file] = stored.find(name);
@@ -97,7 +108,6 @@ Result<void> read_hub_weights(const HubDirectory& stored, Weights& weights) {
       let_go(pair.blocks.tensor->bytes);
       return {};
     }
-    if (tensor.stored) return refused(file, name, "is not stored as MXFP4 as the checkpoint's other experts are; base_storage bf16 or nf4 can be used");
     if (auto read = to_f32(*source, tensor.values); !read) return with_context(read.error(), file.string() + ": tensor " + name);
     let_go(source->bytes);
     return {};

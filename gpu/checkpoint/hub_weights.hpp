@@ -18,6 +18,9 @@ Result<void> check_hub_tensors(const HubDirectory& stored, const Weights::Shapes
 // What most values are stored as: that counts, not what config.json says of it.
 std::string hub_dtype(const HubDirectory& stored, const Weights::Shapes& shapes);
 
+// And what each can be kept as without a change.
+StoredKinds hub_kinds(const HubDirectory& stored, const Weights::Shapes& shapes);
+
 Result<void> read_hub_weights(const HubDirectory& stored, Weights& weights);
 
 }  // namespace luthier::checkpoint

@@ -1,7 +1,6 @@
 #include "gpu/checkpoint/mxfp4.hpp"
 
 #include <cassert>
-#include <cmath>
 
 namespace luthier::checkpoint {
 namespace {
@@ -31,14 +30,12 @@ void widen_mxfp4(std::span<const std::byte> blocks, std::span<const std::byte> s
   const auto rows = static_cast<std::size_t>(parameter[2]);
   const auto groups = in / block_values;
   assert(scales.size() == experts * rows * groups && blocks.size() == scales.size() * block_bytes && out.size() == experts * in * rows);
-  std::array<float, 256> powers;
-  for (int s = 0; s < 256; ++s) powers[static_cast<std::size_t>(s)] = std::ldexp(1.0f, s - 127);
   // Rows that follow each other lie side by side in `out`, so that a group of them is written a line at a time.
   for (std::size_t e = 0; e < experts; ++e)
     for (std::size_t g = 0; g < groups; ++g)
       for (std::size_t row = 0; row < rows; ++row) {
         const auto block = (e * rows + row) * groups + g;
-        widen_block(blocks.data() + block * block_bytes, powers[std::to_integer<std::size_t>(scales[block])],
+        widen_block(blocks.data() + block * block_bytes, mxfp4_scale(std::to_integer<unsigned>(scales[block])),
                     out.data() + (e * in + g * block_values) * rows + row, rows);
       }
 }

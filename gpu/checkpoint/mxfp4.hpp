@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -15,6 +16,9 @@ namespace luthier::checkpoint {
 // FP4 E2M1: a sign, two bits of exponent, one of mantissa.
 inline constexpr std::array<float, 16> fp4_values{0.0f,  0.5f,  1.0f,  1.5f,  2.0f,  3.0f,  4.0f,  6.0f,
                                                   -0.0f, -0.5f, -1.0f, -1.5f, -2.0f, -3.0f, -4.0f, -6.0f};
+
+// 2^(s - 127), which of s 0 is no normal number.
+inline float mxfp4_scale(unsigned s) { return std::bit_cast<float>(s == 0 ? 0x00400000u : s << 23); }
 
 // A parameter [experts, in, out] is stored transposed: blocks [experts, out, in / 32, 16], scales [experts, out, in / 32].
 struct Mxfp4Shapes {

@@ -12,19 +12,23 @@
 namespace luthier::checkpoint {
 namespace {
 
-enum Type : std::uint32_t { f32 = 0, f16 = 1, q4_0 = 2, q4_1 = 3, q5_0 = 6, q8_0 = 8, q4_k = 12, q5_k = 13, q6_k = 14, bf16 = 30 };
+enum Type : std::uint32_t {
+  f32 = 0, f16 = 1, q4_0 = 2, q4_1 = 3, q5_0 = 6, q5_1 = 7, q8_0 = 8, q4_k = 12, q5_k = 13, q6_k = 14, bf16 = 30, mxfp4 = 39
+};
 
-constexpr std::array<GgmlFormat, 10> formats{{
-    {f32, "F32", 1, 4},
-    {f16, "F16", 1, 2},
-    {q4_0, "Q4_0", 32, 18},
-    {q5_0, "Q5_0", 32, 22},
-    {q4_k, "Q4_K", k_block_values, q4_k_bytes},
-    {q5_k, "Q5_K", k_block_values, q5_k_bytes},
-    {q6_k, "Q6_K", k_block_values, q6_k_bytes},
-    {q4_1, "Q4_1", 32, 20},
-    {q8_0, "Q8_0", 32, 34},
-    {bf16, "BF16", 1, 2},
+constexpr std::array<GgmlFormat, 12> formats{{
+    {f32, "F32", 1, 4, StoredKind::f32},
+    {f16, "F16", 1, 2, StoredKind::f16},
+    {bf16, "BF16", 1, 2, StoredKind::bf16},
+    {q4_0, "Q4_0", small_block_values, q4_0_bytes, StoredKind::q4_0},
+    {q4_1, "Q4_1", small_block_values, q4_1_bytes, StoredKind::q4_1},
+    {q5_0, "Q5_0", small_block_values, q5_0_bytes, StoredKind::q5_0},
+    {q5_1, "Q5_1", small_block_values, q5_1_bytes, StoredKind::q5_1},
+    {q8_0, "Q8_0", small_block_values, q8_0_bytes, StoredKind::q8_0},
+    {q4_k, "Q4_K", k_block_values, q4_k_bytes, StoredKind::q4_k},
+    {q5_k, "Q5_K", k_block_values, q5_k_bytes, StoredKind::q5_k},
+    {q6_k, "Q6_K", k_block_values, q6_k_bytes, StoredKind::q6_k},
+    {mxfp4, "MXFP4", small_block_values, mxfp4_bytes, StoredKind::mxfp4},
 }};
 
 std::uint16_t load_u16(const std::byte* at) {
@@ -33,53 +37,22 @@ std::uint16_t load_u16(const std::byte* at) {
   return value;
 }
 
-// f16 d, f16 m, 16 bytes: value = d * nibble + m; the low nibbles are the first 16 values. Only 16 values are possible
-// in a block, so they are computed once.
-void widen_q4_1(const std::byte* block, float* out) {
-  const float d = f32_of_f16(load_u16(block)), m = f32_of_f16(load_u16(block + 2));
-  float values[16];
-  for (int i = 0; i < 16; ++i) values[i] = d * static_cast<float>(i) + m;
-  for (int i = 0; i < 16; ++i) {
-    const auto pair = std::to_integer<unsigned>(block[4 + i]);
-    out[i] = values[pair & 15];
-    out[16 + i] = values[pair >> 4];
-  }
-}
-
-// f16 d, 16 bytes: value = d * (nibble - 8), the low nibbles first.
-void widen_q4_0(const std::byte* block, float* out) {
-  const float d = f32_of_f16(load_u16(block));
-  for (int i = 0; i < 16; ++i) {
-    const auto pair = std::to_integer<int>(block[2 + i]);
-    out[i] = d * static_cast<float>((pair & 15) - 8);
-    out[16 + i] = d * static_cast<float>((pair >> 4) - 8);
-  }
-}
-
-// As Q4_0 with a fifth bit, bit i of four bytes before them for value i: value = d * (number - 16).
-void widen_q5_0(const std::byte* block, float* out) {
-  const float d = f32_of_f16(load_u16(block));
-  std::uint32_t fifth;
-  std::memcpy(&fifth, block + 2, sizeof fifth);
-  const auto bit = [&](int i) { return static_cast<int>(fifth >> i & 1) << 4; };
-  for (int i = 0; i < 16; ++i) {
-    const auto pair = std::to_integer<int>(block[6 + i]);
-    out[i] = d * static_cast<float>(((pair & 15) | bit(i)) - 16);
-    out[16 + i] = d * static_cast<float>((pair >> 4 | bit(16 + i)) - 16);
-  }
-}
-
-// f16 d, 32 signed bytes: value = d * byte.
-void widen_q8_0(const std::byte* block, float* out) {
-  const float d = f32_of_f16(load_u16(block));
-  for (int i = 0; i < 32; ++i) out[i] = d * static_cast<float>(static_cast<std::int8_t>(block[2 + i]));
-}
-
 }  // namespace
 
 const GgmlFormat* find_format(std::uint32_t type) {
   const auto found = std::find_if(formats.begin(), formats.end(), [&](const auto& each) { return each.type == type; });
   return found == formats.end() ? nullptr : &*found;
+}
+
+const GgmlFormat* find_format(StoredKind kind) {
+  const auto found = std::find_if(formats.begin(), formats.end(), [&](const auto& each) { return each.kind == kind; });
+  return found == formats.end() ? nullptr : &*found;
+}
+
+std::string ggml_format_names() {
+  std::string names;
+  for (const auto& format : formats) names += (names.empty() ? "" : &format == &formats.back() ? " and " : ", ") + std::string(format.name);
+  return names;
 }
 
 std::string ggml_type_name(std::uint32_t type) {
@@ -115,10 +88,12 @@ Result<void> dequantise(const GgufTensor& tensor, std::span<float> out) {
     case q4_0: widen_all(widen_q4_0); break;
     case q4_1: widen_all(widen_q4_1); break;
     case q5_0: widen_all(widen_q5_0); break;
+    case q5_1: widen_all(widen_q5_1); break;
     case q8_0: widen_all(widen_q8_0); break;
     case q4_k: widen_all(widen_q4_k); break;
     case q5_k: widen_all(widen_q5_k); break;
     case q6_k: widen_all(widen_q6_k); break;
+    case mxfp4: widen_all(widen_ggml_mxfp4); break;
   }
   return {};
 }

@@ -7,7 +7,9 @@
 
 #include "gpu/checkpoint/half.hpp"
 #include "gpu/checkpoint/layer_tensors.hpp"
+#include "gpu/checkpoint/k_quants.hpp"
 #include "gpu/checkpoint/mxfp4.hpp"
+#include "gpu/checkpoint/quantisation.hpp"
 
 namespace luthier::checkpoint {
 namespace {
@@ -25,9 +27,10 @@ void encode_blocks(std::span<const float> values, std::byte* scales, EncodeBlock
   }
 }
 
-void encode_bf16(std::span<const float> values, std::byte* codes) {
+template <class Round>
+void encode_halves(std::span<const float> values, std::byte* codes, Round round) {
   for (std::size_t i = 0; i < values.size(); ++i) {
-    const std::uint16_t bits = bf16_of_f32(values[i]);
+    const std::uint16_t bits = round(values[i]);
     std::memcpy(codes + i * sizeof bits, &bits, sizeof bits);
   }
 }
@@ -77,11 +80,43 @@ float value_of(const StoredMatrix& m, std::size_t i) {
     case StoredKind::bf16: return f32_of_bf16(bits());
     case StoredKind::int8: return scale() * static_cast<float>(static_cast<std::int8_t>(m.codes[i]));
     case StoredKind::nf4: return scale() * nf4_levels[half(i % 2 == 0)];
-    case StoredKind::mxfp4: return fp4_values[half(i % 2 != 0)] * std::ldexp(1.0f, std::to_integer<int>(m.scales[i / 32]) - 127);
-    case StoredKind::f32: break;
+    case StoredKind::mxfp4: return fp4_values[half(i % 2 != 0)] * mxfp4_scale(std::to_integer<unsigned>(m.scales[i / 32]));
+    case StoredKind::f16: return f32_of_f16(bits());
+    case StoredKind::f32: case StoredKind::q4_0: case StoredKind::q4_1: case StoredKind::q5_0: case StoredKind::q5_1:
+    case StoredKind::q8_0: case StoredKind::q4_k: case StoredKind::q5_k: case StoredKind::q6_k: break;
   }
   assert(false);
   return 0;
+}
+
+// Of a format whose blocks have their scales within.
+using WidenBlock = void (*)(const std::byte* block, float* out);
+WidenBlock widen_of(StoredKind kind) {
+  switch (kind) {
+    case StoredKind::q4_0: return widen_q4_0;
+    case StoredKind::q4_1: return widen_q4_1;
+    case StoredKind::q5_0: return widen_q5_0;
+    case StoredKind::q5_1: return widen_q5_1;
+    case StoredKind::q8_0: return widen_q8_0;
+    case StoredKind::q4_k: return widen_q4_k;
+    case StoredKind::q5_k: return widen_q5_k;
+    case StoredKind::q6_k: return widen_q6_k;
+    case StoredKind::f32: case StoredKind::bf16: case StoredKind::int8: case StoredKind::nf4: case StoredKind::mxfp4:
+    case StoredKind::f16: break;
+  }
+  return nullptr;
+}
+
+void decode_blocks(const StoredMatrix& m, WidenBlock widen, std::size_t first, std::span<float> out) {
+  const auto* format = find_format(m.kind);
+  const auto size = static_cast<std::size_t>(format->values_per_block);
+  float values[k_block_values];
+  for (std::size_t done = 0; done < out.size();) {
+    const std::size_t block = (first + done) / size, at = (first + done) % size, count = std::min(size - at, out.size() - done);
+    widen(m.codes + block * format->bytes_per_block, values);
+    std::copy_n(values + at, count, out.begin() + static_cast<std::ptrdiff_t>(done));
+    done += count;
+  }
 }
 
 bool is_outer(const Decoder& decoder, const std::string& name) {
@@ -98,10 +133,9 @@ bool stays_f32(const Decoder& decoder, const std::string& name, const std::vecto
   return shape.size() < 2 || name.ends_with("bias") || is_router(decoder, name) || name == outer.positions || name == outer.types;
 }
 
-StoredKind as_in_checkpoint(const Decoder& decoder, const std::vector<std::int64_t>& shape) {
-  if (decoder.dtype == "bfloat16") return StoredKind::bf16;
-  if (decoder.dtype == "mxfp4") return shape.size() == 3 ? StoredKind::mxfp4 : StoredKind::bf16;
-  return StoredKind::f32;
+StoredKind as_in_checkpoint(const Decoder& decoder, const std::string& name) {
+  const auto found = decoder.stored.of.find(name);
+  return found == decoder.stored.of.end() ? StoredKind::f32 : found->second;
 }
 
 }  // namespace
@@ -109,42 +143,56 @@ StoredKind as_in_checkpoint(const Decoder& decoder, const std::vector<std::int64
 std::int64_t block_values(StoredKind kind) {
   switch (kind) {
     case StoredKind::int8: case StoredKind::nf4: return 64;
-    case StoredKind::mxfp4: return 32;
-    case StoredKind::f32: case StoredKind::bf16: break;
+    case StoredKind::mxfp4: case StoredKind::q4_0: case StoredKind::q4_1: case StoredKind::q5_0: case StoredKind::q5_1:
+    case StoredKind::q8_0: case StoredKind::q4_k: case StoredKind::q5_k: case StoredKind::q6_k:
+      return find_format(kind)->values_per_block;
+    case StoredKind::f32: case StoredKind::bf16: case StoredKind::f16: break;
   }
   return 1;
 }
 
+bool is_copied(StoredKind kind) { return kind == StoredKind::mxfp4 || widen_of(kind); }
+
 std::size_t bytes_of_codes(StoredKind kind, std::size_t values) {
   switch (kind) {
     case StoredKind::f32: return 4 * values;
-    case StoredKind::bf16: return 2 * values;
+    case StoredKind::bf16: case StoredKind::f16: return 2 * values;
     case StoredKind::int8: return values;
-    case StoredKind::nf4: case StoredKind::mxfp4: break;
+    case StoredKind::nf4: case StoredKind::mxfp4: return (values + 1) / 2;
+    case StoredKind::q4_0: case StoredKind::q4_1: case StoredKind::q5_0: case StoredKind::q5_1:
+    case StoredKind::q8_0: case StoredKind::q4_k: case StoredKind::q5_k: case StoredKind::q6_k: break;
   }
-  return (values + 1) / 2;
+  const auto* format = find_format(kind);
+  const auto size = static_cast<std::size_t>(format->values_per_block);
+  return (values + size - 1) / size * format->bytes_per_block;
 }
 
 std::size_t bytes_of_scales(StoredKind kind, std::size_t values) {
   switch (kind) {
     case StoredKind::int8: case StoredKind::nf4: return (values + 63) / 64 * sizeof(float);
     case StoredKind::mxfp4: return (values + 31) / 32;
-    case StoredKind::f32: case StoredKind::bf16: break;
+    case StoredKind::f32: case StoredKind::bf16: case StoredKind::f16:
+    case StoredKind::q4_0: case StoredKind::q4_1: case StoredKind::q5_0: case StoredKind::q5_1:
+    case StoredKind::q8_0: case StoredKind::q4_k: case StoredKind::q5_k: case StoredKind::q6_k: break;
   }
   return 0;
 }
 
 void encode(StoredKind kind, std::span<const float> values, std::byte* codes, std::byte* scales) {
   switch (kind) {
-    case StoredKind::bf16: return encode_bf16(values, codes);
+    case StoredKind::bf16: return encode_halves(values, codes, bf16_of_f32);
+    case StoredKind::f16: return encode_halves(values, codes, f16_of_f32);
     case StoredKind::int8: return encode_int8(values, codes, scales);
     case StoredKind::nf4: return encode_nf4(values, codes, scales);
-    case StoredKind::f32: case StoredKind::mxfp4: break;
+    case StoredKind::f32: case StoredKind::mxfp4:
+    case StoredKind::q4_0: case StoredKind::q4_1: case StoredKind::q5_0: case StoredKind::q5_1:
+    case StoredKind::q8_0: case StoredKind::q4_k: case StoredKind::q5_k: case StoredKind::q6_k: break;
   }
   assert(false);
 }
 
 void decode_plain(const StoredMatrix& matrix, std::int64_t first, std::span<float> out) {
+  if (const auto widen = widen_of(matrix.kind)) return decode_blocks(matrix, widen, static_cast<std::size_t>(matrix.first + first), out);
   for (std::size_t i = 0; i < out.size(); ++i) out[i] = value_of(matrix, static_cast<std::size_t>(matrix.first + first) + i);
 }
 
@@ -163,7 +211,7 @@ StoredKind stored_kind(const Decoder& decoder, BaseStorage storage, const std::s
     case BaseStorage::bf16: return StoredKind::bf16;
     case BaseStorage::int8: return StoredKind::int8;
     case BaseStorage::nf4: return is_outer(decoder, name) ? StoredKind::bf16 : StoredKind::nf4;
-    case BaseStorage::as_stored: return as_in_checkpoint(decoder, shape);
+    case BaseStorage::as_stored: return as_in_checkpoint(decoder, name);
   }
   return StoredKind::f32;
 }

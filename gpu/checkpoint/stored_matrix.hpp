@@ -5,6 +5,8 @@
 //   nf4    blocks of 64 values with one f32 scale, the largest magnitude: value = scale * level of the code, the nearest of the 16
 //          levels of arXiv 2305.14314; a byte has the earlier value in its high half
 //   mxfp4  as GPT-OSS publishes its experts, see mxfp4.hpp: blocks of 32, a byte has the earlier value in its low half. Read only.
+//   f16    the value rounded to the nearest, ties to the even one
+//   q4_0 … blocks of 32 or 256 values, as GGUF files have them with their scales among the codes: small_quants.hpp, k_quants.hpp. Read only.
 //
 // Blocks follow the values in memory, over the ends of rows.
 #pragma once
@@ -21,8 +23,6 @@
 #include "gpu/checkpoint/decoder.hpp"
 
 namespace luthier::checkpoint {
-
-enum class StoredKind { f32, bf16, int8, nf4, mxfp4 };
 
 struct StoredMatrix {
   StoredKind kind = StoredKind::f32;  // f32: not stored here, but as plain floats
@@ -41,16 +41,17 @@ inline constexpr std::array<float, 16> nf4_levels{
     0.44070982933044434f, 0.5626170039176941f, 0.7229568362236023f, 1.0f};
 
 std::int64_t block_values(StoredKind kind);     // 1: a code needs no others
+bool is_copied(StoredKind kind);                // its codes are a file's own, and never made by encode()
 std::size_t bytes_of_codes(StoredKind kind, std::size_t values);
 std::size_t bytes_of_scales(StoredKind kind, std::size_t values);
 
-// Both start where the matrix's first block does. Not of f32 or mxfp4.
+// Both start where the matrix's first block does. Not of f32, nor of what is copied.
 void encode(StoredKind kind, std::span<const float> values, std::byte* codes, std::byte* scales);
 
 // out[i] = the value of number first + i.
 void decode_plain(const StoredMatrix& matrix, std::int64_t first, std::span<float> out);
 
-// What a frozen base is kept as: every matrix (as_stored: those of a checkpoint in bf16, and MXFP4 experts) but for small ones that
+// What a frozen base is kept as: every matrix (as_stored: each as it lies in the checkpoint) but for small ones that
 // count much. Norms, biases, sinks, routers and an encoder's tables of positions and types are always f32; with nf4 the embedding and
 // the head are bf16, as in QLoRA.
 enum class BaseStorage { f32, bf16, int8, nf4, as_stored };

@@ -54,7 +54,7 @@ Result<Weights> Weights::allocate(const Shapes& shapes, const KindOf& kind_of) {
 
 Result<void> Weights::fill(const Read& read) {
   std::size_t largest = 0;
-  const auto is_encoded = [](const Tensor& tensor) { return tensor.stored && tensor.stored.kind != StoredKind::mxfp4; };
+  const auto is_encoded = [](const Tensor& tensor) { return tensor.stored && !is_copied(tensor.stored.kind); };
   for (const auto& [name, tensor] : tensors_)
     if (is_encoded(tensor)) largest = std::max(largest, padded(tensor.count()));
   std::shared_ptr<float[]> room;
@@ -139,7 +139,7 @@ WeightBytes weight_bytes(const Decoder& decoder, BaseStorage storage) {
   for (const auto& [name, shape] : weight_shapes(decoder)) {
     const StoredKind kind = stored_kind(decoder, storage, name, shape);
     bytes.kept += places_of(kind, count_of(shape)).floats * sizeof(float);
-    if (kind != StoredKind::f32 && kind != StoredKind::mxfp4) bytes.loading = std::max(bytes.loading, padded(count_of(shape)) * sizeof(float));
+    if (kind != StoredKind::f32 && !is_copied(kind)) bytes.loading = std::max(bytes.loading, padded(count_of(shape)) * sizeof(float));
   }
   return bytes;
 }

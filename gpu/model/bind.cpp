@@ -76,7 +76,7 @@ void bind_adapter(const Binding& binding, const LoraGroup& group, Projection& pr
                                    binding.lora_gradients ? binding.lora_gradients + member.b_offset : nullptr});
 }
 
-// One matrix of a tensor that holds those of all experts, [experts, in, out], but [experts, out, in] as MXFP4.
+// One matrix of a tensor that holds those of all experts, [experts, in, out], but [experts, out, in] where a file's blocks are kept.
 Projection bind_stacked(Finder& find, const std::string& name, std::int64_t expert, std::int64_t in, std::int64_t out, bool bias) {
   const auto at = [](auto* first, std::int64_t offset) { return first ? first + offset : nullptr; };
   LinearPart part{.out = out};
@@ -87,7 +87,7 @@ Projection bind_stacked(Finder& find, const std::string& name, std::int64_t expe
     part.bias = at(find.value(name + "_bias"), expert * out);
     part.bias_gradient = at(find.gradient(name + "_bias"), expert * out);
   }
-  return {.in = in, .out = out, .turned = part.stored.kind != checkpoint::StoredKind::mxfp4, .parts = {part}};
+  return {.in = in, .out = out, .turned = !checkpoint::is_copied(part.stored.kind), .parts = {part}};
 }
 
 Attention bind_attention(Finder& find, const Decoder& d, const LayerTensors& t) {

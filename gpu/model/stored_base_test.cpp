@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "gpu/checkpoint/checkpoint.hpp"
+#include "gpu/checkpoint/safetensors.hpp"
 #include "gpu/kernels/random.hpp"
 #include "gpu/model/backward.hpp"
 #include "gpu/model/forward.hpp"
@@ -28,7 +29,7 @@ const std::filesystem::path goldens = "tests/golden/families";
 void put_decoded(const checkpoint::Weights& stored, const checkpoint::Weights& into) {
   for (const auto& [name, tensor] : stored.tensors()) {
     const auto& values = into.find(name)->values;
-    if (!tensor.stored || tensor.stored.kind == StoredKind::mxfp4) continue;  // whose values f32 has already
+    if (!tensor.stored || checkpoint::is_copied(tensor.stored.kind)) continue;  // whose values f32 has already
     checkpoint::decode_plain(tensor.stored, 0, values);
   }
 }
@@ -94,4 +95,26 @@ TEST_CASE("every family with a base in fewer bits computes what f32 does with th
   }
   CHECK(judged >= 4 * 20);
   CHECK(trained >= 4 * 16);
+}
+
+TEST_CASE("the logits of a GGUF file are those that transformers computes for the checkpoint that it was made of, as f32 and as it is stored") {
+  int judged = 0;
+  for (const auto& entry : std::filesystem::directory_iterator("tests/golden/gguf")) {
+    if (entry.path().extension() != ".gguf") continue;
+    auto path = entry.path();
+    const auto wide = take(checkpoint::load_model(path)), stored = take(checkpoint::load_model(path, 0, BaseStorage::as_stored));
+    const auto expected = take(checkpoint::SafetensorsFile::open(path.replace_extension("safetensors")));
+    const auto cases = nlohmann::json::parse(std::ifstream(path.replace_extension("json")));
+    for (std::size_t i = 0; i < cases["sequences"].size(); ++i) {
+      INFO(path.stem().string() << " " << i);
+      const auto* tensor = expected.find("logits." + std::to_string(i));
+      std::vector<float> logits(tensor->count());
+      REQUIRE(checkpoint::to_f32(*tensor, logits));
+      const auto ours = outputs(wide, false, cases["sequences"][i]);
+      CHECK(difference(ours, logits) < 1e-5);
+      CHECK(difference(outputs(stored, true, cases["sequences"][i]), ours) < 1e-6);
+      ++judged;
+    }
+  }
+  CHECK(judged == 12 * 3);
 }

@@ -8,6 +8,7 @@
 
 #include "gpu/checkpoint/mxfp4.hpp"
 #include "gpu/kernels/dispatch.hpp"
+#include "gpu/model/stored_blocks.hpp"
 #include "gpu/kernels/gemm.hpp"
 #include "gpu/kernels/profile.hpp"
 
@@ -69,7 +70,7 @@ void widen_nf4(std::int64_t blocks, const std::byte* codes, const std::byte* sca
 
 void widen_mxfp4(std::int64_t blocks, const std::byte* codes, const std::byte* scales, float* out) {
   for (std::int64_t b = 0; b < blocks; ++b)
-    widen_pairs(fp4_pairs, 16, codes + b * 16, std::ldexp(1.0f, std::to_integer<int>(scales[b]) - 127), out + b * 32);
+    widen_pairs(fp4_pairs, 16, codes + b * 16, checkpoint::mxfp4_scale(std::to_integer<unsigned>(scales[b])), out + b * 32);
 }
 
 // Whole blocks, from the tensor's block of that number on.
@@ -78,6 +79,9 @@ void widen(StoredKind kind, const StoredMatrix& m, std::int64_t block, std::int6
     case StoredKind::bf16: return widen_bf16(blocks, m.codes + 2 * block, out);
     case StoredKind::int8: return widen_int8(blocks, m.codes + 64 * block, m.scales + 4 * block, out);
     case StoredKind::nf4: return widen_nf4(blocks, m.codes + 32 * block, m.scales + 4 * block, out);
+    case StoredKind::f16: return widen_f16(blocks, m.codes + 2 * block, out);
+    case StoredKind::q4_0: case StoredKind::q4_1: case StoredKind::q5_0: case StoredKind::q5_1: case StoredKind::q8_0:
+    case StoredKind::q4_k: case StoredKind::q5_k: case StoredKind::q6_k: return widen_ggml(m.kind, m.codes, block, blocks, out);
     case StoredKind::mxfp4: return widen_mxfp4(blocks, m.codes + 16 * block, m.scales + block, out);
     case StoredKind::f32: break;
   }

@@ -2,6 +2,9 @@
 
 #include <catch2/catch.hpp>
 
+#include <map>
+
+#include "gpu/checkpoint/safetensors.hpp"
 #include "gpu/kernels/gemm.hpp"
 #include "gpu/kernels/test_support.hpp"
 
@@ -12,7 +15,11 @@ using checkpoint::StoredKind;
 
 namespace {
 
-// Random codes and scales are the only way to have a matrix of MXFP4, and as good for the others.
+const std::map<StoredKind, std::string> ggml_names{{StoredKind::q4_0, "Q4_0"}, {StoredKind::q4_1, "Q4_1"}, {StoredKind::q5_0, "Q5_0"},
+                                                   {StoredKind::q5_1, "Q5_1"}, {StoredKind::q8_0, "Q8_0"}, {StoredKind::q4_k, "Q4_K"},
+                                                   {StoredKind::q5_k, "Q5_K"}, {StoredKind::q6_k, "Q6_K"}};
+
+// Random codes and scales are the only way to have a matrix of MXFP4. GGUF's blocks are those of a golden, again and again.
 struct Stored {
   std::vector<std::byte> codes, scales;
   StoredMatrix matrix;
@@ -25,6 +32,11 @@ Stored stored_of(StoredKind kind, std::int64_t values) {
     const auto random = random_values(static_cast<std::int64_t>(s.codes.size()), 5, 0, 256), powers = random_values(static_cast<std::int64_t>(s.scales.size()), 6, 118, 128);
     for (std::size_t i = 0; i < s.codes.size(); ++i) s.codes[i] = static_cast<std::byte>(random[i]);
     for (std::size_t i = 0; i < s.scales.size(); ++i) s.scales[i] = static_cast<std::byte>(powers[i]);
+  } else if (ggml_names.contains(kind)) {
+    const auto file = checkpoint::SafetensorsFile::open("tests/golden/checkpoint/quants.safetensors");
+    REQUIRE(file);
+    const auto blocks = file->find(ggml_names.at(kind) + ".blocks")->bytes;
+    for (std::size_t i = 0; i < s.codes.size(); ++i) s.codes[i] = blocks[i % blocks.size()];
   } else {
     checkpoint::encode(kind, random_values(values, 7, -0.1f, 0.1f), s.codes.data(), s.scales.data());
   }
@@ -38,7 +50,8 @@ std::vector<float> plain(const StoredMatrix& matrix, std::int64_t values) {
   return out;
 }
 
-const auto kinds = {StoredKind::bf16, StoredKind::int8, StoredKind::nf4, StoredKind::mxfp4};
+const auto kinds = {StoredKind::bf16, StoredKind::f16, StoredKind::int8, StoredKind::nf4, StoredKind::mxfp4, StoredKind::q4_0, StoredKind::q4_1,
+                    StoredKind::q5_0, StoredKind::q5_1, StoredKind::q8_0, StoredKind::q4_k, StoredKind::q5_k, StoredKind::q6_k};
 
 }  // namespace
 
@@ -47,7 +60,7 @@ TEST_CASE("the fast way back to f32 gives the definition's bits, whatever range 
   for (const auto kind : kinds) {
     const Stored s = stored_of(kind, count);
     const auto expected = plain(s.matrix, count);
-    for (const auto& [first, length] : {std::pair<std::int64_t, std::int64_t>{0, count}, {1, 63}, {63, 130}, {64, 64}, {100, 7}, {17, 69000}, {count, 0}}) {
+    for (const auto& [first, length] : {std::pair<std::int64_t, std::int64_t>{0, count}, {1, 63}, {63, 130}, {64, 64}, {100, 7}, {17, 69000}, {255, 2}, {count, 0}}) {
       std::vector<float> got(static_cast<std::size_t>(length), 9.0f);
       decode(s.matrix.from(first > 40 ? 40 : 0), first > 40 ? first - 40 : first, got);
       CHECK(got == std::vector<float>(expected.begin() + first, expected.begin() + first + length));
