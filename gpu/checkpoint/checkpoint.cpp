@@ -9,6 +9,7 @@
 #include "gpu/checkpoint/hub_pooling.hpp"
 #include "gpu/checkpoint/hub_weights.hpp"
 #include "gpu/checkpoint/json_file.hpp"
+#include "gpu/checkpoint/layer_tensors.hpp"
 #include "gpu/checkpoint/locate.hpp"
 #include "gpu/checkpoint/memory.hpp"
 
@@ -51,14 +52,17 @@ Result<Opened> open_hub(const fs::path& directory) {
   auto stored = HubDirectory::open(directory);
   if (!stored) return stored.error();
   decoder->tensor_prefix = tensor_prefix_of(*stored, *decoder);
+  // Embedding models are published under the name of what they were made of, which has a head, and without it.
+  const bool makes_vectors = decoder->pooling != Pooling::none && decoder->tensor_prefix.empty();
+  if (makes_vectors && decoder->has_head && !stored->find(outer_tensors(*decoder).head).tensor) decoder->has_head = false;
   const auto shapes = weight_shapes(*decoder);
   if (auto complete = check_hub_tensors(*stored, shapes); !complete) return complete.error();
   decoder->dtype = hub_dtype(*stored, shapes);
+  decoder->stored = hub_kinds(*stored, shapes);
   return Opened{std::move(*decoder), std::nullopt, std::move(*stored)};
 }
 
 Result<Opened> open(const fs::path& path) {
-  decoder->stored = hub_kinds(*stored, shapes);
   const auto found = locate_checkpoint(path);
   if (!found) return found.error();
   std::error_code ignored;

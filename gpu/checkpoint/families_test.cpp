@@ -256,4 +256,69 @@ TEST_CASE("embedding models have no head, see all tokens, and pool as their file
   CHECK(read_decoder(model).error().message.ends_with("pooling_mode_max_tokens: is not supported; the mean, the first token and the last one are"));
 }
 
+TEST_CASE("a decoder that makes vectors may be published without its head and without the prefix of one that has it") {
+  for (const std::string family : {"mistral", "qwen2", "qwen3", "qwen3-moe", "smollm3", "phi3", "gemma2", "gemma3", "gpt-oss"})
+    for (const bool says_what_it_is : {true, false}) {
+      INFO(family << " " << says_what_it_is);
+      const auto whole = load_model(families / family);
+      REQUIRE(whole);
+      TemporaryDirectory scratch;
+      const auto model = copy_model(families / family, scratch.path());
+      std::map<std::string, TensorToWrite> without;
+      for (const auto& [name, tensor] : whole->weights.tensors())
+        if (name != "lm_head.weight") without.emplace(name.substr(std::string_view("model.").size()), TensorToWrite{tensor.shape, tensor.values});
+      REQUIRE(write_safetensors(model / "model.safetensors", without, {{"format", "pt"}}, StoreAs::f32));
+      auto config = read_json(model / "config.json");
+      auto architecture = config["architectures"][0].get<std::string>();
+      if (says_what_it_is) architecture.replace(architecture.find("ForCausalLM"), 11, family == "gemma3" ? "TextModel" : "Model");
+      config.update({{"architectures", {architecture}}, {"tie_word_embeddings", false}});
+      write_bytes(model / "config.json", config.dump());
+      fs::create_directory(model / "1_Pooling");
+      write_bytes(model / "1_Pooling" / "config.json", R"({"pooling_mode_lasttoken": true})");
+      const auto read = load_model(model);
+      REQUIRE((read ? "" : read.error().message) == "");
+      CHECK_FALSE(read->decoder.has_head);
+      CHECK(read->decoder.pooling == Pooling::last);
+      CHECK(read->weights.tensors().size() == without.size());
+      for (const auto& [name, tensor] : without) {
+        INFO(name);
+        const auto* found = read->weights.find(name);
+        REQUIRE(found);
+        CHECK(std::equal(tensor.values.begin(), tensor.values.end(), found->values.begin(), found->values.end()));
+      }
+      fs::remove_all(model / "1_Pooling");
+      const auto unpooled = load_model(model);
+      if (says_what_it_is) CHECK(unpooled->decoder.pooling == Pooling::mean);
+      else CHECK(unpooled.error().message.ends_with("tensor lm_head.weight: is missing"));
+    }
+}
+
+TEST_CASE("modules.json says where the way of pooling stands, and what cannot be done is refused by its type") {
+  TemporaryDirectory scratch;
+  const auto model = copy_model(families / "bert", scratch.path());
+  const auto modules = [&](const std::string& type, const std::string& path) {
+    write_bytes(model / "modules.json", json::array({{{"idx", 0}, {"name", "0"}, {"path", ""}, {"type", "sentence_transformers.models.Transformer"}},
+                                                     {{"idx", 1}, {"name", "1"}, {"path", path}, {"type", type}}}).dump());
+    const auto decoder = read_decoder(model);
+    return decoder ? std::string() : decoder.error().message.substr((model / "modules.json").string().size() + 2);
+  };
+  fs::create_directory(model / "pool");
+  write_bytes(model / "pool" / "config.json", R"({"pooling_mode_cls_token": true})");
+  CHECK(modules("sentence_transformers.models.Pooling", "pool") == "");
+  CHECK(read_decoder(model)->pooling == Pooling::cls);
+  CHECK(modules("sentence_transformers.models.Normalize", "2_Normalize") == "");
+  CHECK(read_decoder(model)->pooling == Pooling::mean);
+  CHECK(modules("sentence_transformers.models.Dense", "2") ==
+        "type: sentence_transformers.models.Dense is not supported; Transformer, Pooling and Normalize are");
+  CHECK(modules("sentence_transformers.models.Pooling", "../pool") == "path: ../pool is not a folder of this directory");
+  write_bytes(model / "modules.json", "{}");
+  CHECK(read_decoder(model).error().message.ends_with("modules.json: is not a JSON array"));
+  fs::remove(model / "modules.json");
+  fs::create_directory(model / "1_Pooling");
+  write_bytes(model / "1_Pooling" / "config.json", R"({"pooling_mode_mean_tokens": true, "include_prompt": false})");
+  CHECK(read_decoder(model));
+  write_bytes(model / "config_sentence_transformers.json", R"({"prompts": {"query": "q: "}})");
+  CHECK(read_decoder(model).error().message.ends_with("include_prompt: false, a mean without the tokens of the prompt, is not supported"));
+}
+
 }  // namespace luthier::checkpoint

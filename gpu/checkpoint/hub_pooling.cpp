@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "gpu/checkpoint/json_file.hpp"
+#include "gpu/checkpoint/printable.hpp"
 
 namespace luthier::checkpoint {
 namespace {
@@ -29,6 +30,30 @@ void read_mode(Members& config, Decoder& d) {
   if (chosen > 1) config.refuse("pooling_mode_mean_tokens", "several ways of pooling at once are not supported");
 }
 
+// modules.json lists what a text's vector goes through, and where each part's files lie.
+Result<std::string> pooling_folder(const std::filesystem::path& path) {
+  std::string folder = "1_Pooling";
+  std::error_code ignored;
+  if (!std::filesystem::exists(path, ignored)) return folder;
+  const auto modules = read_array(path);
+  if (!modules) return modules.error();
+  for (const auto& each : *modules) {
+    const auto member = [&](const char* name) {
+      const auto found = each.is_object() ? each.find(name) : each.end();
+      return each.is_object() && found != each.end() && found->is_string() ? found->get<std::string>() : std::string();
+    };
+    const auto type = member("type"), place = member("path");
+    const auto kind = type.substr(type.rfind('.') + 1);  // the whole of it where there is no dot
+    if (kind != "Transformer" && kind != "Pooling" && kind != "Normalize")
+      return invalid(path.string() + ": type: " + printable(type) + " is not supported; Transformer, Pooling and Normalize are", "type");
+    if (kind != "Pooling") continue;
+    if (place.empty() || place.find_first_of("/\\") != place.npos || place.starts_with('.'))
+      return invalid(path.string() + ": path: " + printable(place) + " is not a folder of this directory", "path");
+    folder = place;
+  }
+  return folder;
+}
+
 void read_prefixes(Members& prompts, Decoder& d) {
   d.query_prefix = prompts.text("query", d.query_prefix);
   for (const auto* name : {"passage", "document"}) d.passage_prefix = prompts.text(name, d.passage_prefix);
@@ -40,12 +65,16 @@ Result<void> apply_pooling(const std::filesystem::path& directory, Decoder& deco
   std::error_code ignored;
   if (const auto dense = directory / "2_Dense"; std::filesystem::exists(dense, ignored))
     return invalid(dense.string() + ": a layer behind the pooled vector is not supported; use a model without one", "2_Dense");
-  const auto path = directory / "1_Pooling" / "config.json";
+  const auto folder = pooling_folder(directory / "modules.json");
+  if (!folder) return folder.error();
+  const auto path = directory / *folder / "config.json";
   const auto pooling = read_if_there(path);
   if (!pooling) return pooling.error();
+  bool with_prompt = true;
   if (*pooling) {
     Members config(**pooling, path.string());
     read_mode(config, decoder);
+    with_prompt = config.boolean("include_prompt", true);
     if (!config.ok()) return config.error();
   }
   const auto prompts_path = directory / "config_sentence_transformers.json";
@@ -55,6 +84,8 @@ Result<void> apply_pooling(const std::filesystem::path& directory, Decoder& deco
   Members prompts((**sentences)["prompts"], prompts_path.string() + ": prompts");
   read_prefixes(prompts, decoder);
   if (!prompts.ok()) return prompts.error();
+  if (!with_prompt && decoder.pooling == Pooling::mean && !(decoder.query_prefix.empty() && decoder.passage_prefix.empty()))
+    return invalid(path.string() + ": include_prompt: false, a mean without the tokens of the prompt, is not supported", "include_prompt");
   return {};
 }
 

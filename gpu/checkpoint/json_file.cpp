@@ -27,14 +27,10 @@ bool is_too_deep(std::string_view text) {
 
 std::string number_text(double value) { return nlohmann::json(value).dump(); }
 
-}  // namespace
-
-Result<nlohmann::json> parse_object(std::string_view text, const std::string& name) {
+Result<nlohmann::json> parse(std::string_view text, const std::string& name) {
   if (is_too_deep(text)) return invalid(name + ": is nested deeper than " + std::to_string(depth_max) + " levels");
   try {
-    auto value = nlohmann::json::parse(text);
-    if (!value.is_object()) return invalid(name + ": is not a JSON object");
-    return value;
+    return nlohmann::json::parse(text);
   } catch (const nlohmann::json::exception& refused) {
     std::string_view why = refused.what();  // "[json.exception.parse_error.101] parse error at line 1, column 2: …"
     why.remove_prefix(std::min(why.size(), why.find("] ") + 2));
@@ -42,10 +38,26 @@ Result<nlohmann::json> parse_object(std::string_view text, const std::string& na
   }
 }
 
+}  // namespace
+
+Result<nlohmann::json> parse_object(std::string_view text, const std::string& name) {
+  auto value = parse(text, name);
+  if (value && !value->is_object()) return invalid(name + ": is not a JSON object");
+  return value;
+}
+
 Result<nlohmann::json> read_object(const std::filesystem::path& path, std::size_t bytes_max) {
   const auto text = read_text(path, bytes_max);
   if (!text) return text.error();
   return parse_object(*text, path.string());
+}
+
+Result<nlohmann::json> read_array(const std::filesystem::path& path, std::size_t bytes_max) {
+  const auto text = read_text(path, bytes_max);
+  if (!text) return text.error();
+  auto value = parse(*text, path.string());
+  if (value && !value->is_array()) return invalid(path.string() + ": is not a JSON array");
+  return value;
 }
 
 const nlohmann::json* Members::find(const std::string& key) const {

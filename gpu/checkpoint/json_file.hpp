@@ -18,6 +18,7 @@ constexpr std::size_t config_bytes_max = std::size_t{16} << 20;
 // `name` is what an error calls it. The text must be one JSON object.
 Result<nlohmann::json> parse_object(std::string_view text, const std::string& name);
 Result<nlohmann::json> read_object(const std::filesystem::path& path, std::size_t bytes_max = config_bytes_max);
+Result<nlohmann::json> read_array(const std::filesystem::path& path, std::size_t bytes_max = config_bytes_max);
 
 // Reads the members of one object and keeps the first error, so that a caller asks once at the end. A member that is
 // null counts as one that is missing. An optional `otherwise` makes a member optional.
