@@ -1,9 +1,5 @@
 #include "gpu/kernels/adamw.hpp"
 
-#ifndef __clang__
-#pragma GCC optimize("no-math-errno")  // or the square root below is a call for every element
-#endif
-
 #include <bit>
 #include <cmath>
 
