@@ -158,7 +158,7 @@ void Documents::refresh(const Shelf& shelf, const std::string& workspace) const 
   }
   const std::unique_lock writing(shelf.mutex);
   auto& room = shelf.rooms[workspace];
-  room.all = std::move(now);
+  room.all = DocumentList(std::move(now));
   if (shelf.changes_of(workspace) == changes)
     room.stale.clear();
   else if (!before)
@@ -187,7 +187,7 @@ void Documents::changed(std::span<const events::Fact> facts) {
       const std::string& entity = fact.stream.entity;
       if (drops_all(kind, fact)) {
         ++shelf->drops;
-        for (auto& [workspace, room] : shelf->rooms) room = {.by_name = {}, .all = nullptr, .stale = {}, .changes = room.changes};
+        for (auto& [workspace, room] : shelf->rooms) room = {.by_name = {}, .all = {}, .stale = {}, .changes = room.changes};
         continue;
       }
       if (kind.row_of) {

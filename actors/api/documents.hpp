@@ -35,7 +35,24 @@ struct Document {
   mutable std::string list_text_;
 };
 using DocumentPointer = std::shared_ptr<const Document>;
-using DocumentList = std::shared_ptr<const std::vector<DocumentPointer>>;
+
+// A list that nobody changes, and that lives as long as somebody holds it: the shelf lets it go with the next event. So what is read
+// through one that nobody else may hold is a vector of its own, and `for (const auto& one : *documents.all(...))` walks through that.
+class DocumentList {
+ public:
+  DocumentList() = default;
+  DocumentList(std::shared_ptr<const std::vector<DocumentPointer>> list) : list_(std::move(list)) {}
+
+  const std::vector<DocumentPointer>& operator*() const& { return *list_; }
+  std::vector<DocumentPointer> operator*() && { return *list_; }
+  const std::vector<DocumentPointer>* operator->() const& { return list_.get(); }
+  explicit operator bool() const { return list_ != nullptr; }
+  bool operator==(const DocumentList&) const = default;  // the very same list: nothing has changed
+  void reset() { list_.reset(); }
+
+ private:
+  std::shared_ptr<const std::vector<DocumentPointer>> list_;
+};
 
 // A kind of document: whose rows, which of them, and how they look.
 struct Kind {
