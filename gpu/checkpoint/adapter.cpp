@@ -22,30 +22,37 @@ std::size_t padded(std::int64_t count) { return static_cast<std::size_t>((count 
 
 Result<Adapter> allocate(const LoraConfig& config, const std::vector<SelectedLayer>& selected) {
   std::size_t count = 0;
-  for (const auto& each : selected) count += padded(each.r * each.layer.in) + padded(each.r * each.layer.out);
+  for (const auto& each : selected)
+    count += padded(each.r * each.layer.in) + padded(each.r * each.layer.out) + (config.use_dora ? padded(each.layer.out) : 0);
   auto memory = allocate_floats(count, "the adapter");
   if (!memory) return memory.error();
   Adapter adapter{config, {}, std::move(*memory)};
   float* next = adapter.memory.get();
-  const auto take = [&](std::int64_t rows, std::int64_t columns) {
-    const Tensor tensor{{rows, columns}, {next, static_cast<std::size_t>(rows * columns)}};
-    next += padded(rows * columns);
+  const auto take = [&](const std::vector<std::int64_t>& shape, std::int64_t values) {
+    const Tensor tensor{shape, {next, static_cast<std::size_t>(values)}};
+    next += padded(values);
     return tensor;
   };
   for (const auto& each : selected) {
-    const auto a = take(each.r, each.layer.in), b = take(each.layer.out, each.r);
-    adapter.modules.push_back({each.layer.name, each.r, each.scale, a, b, each.parameter, each.expert, each.experts});
+    const auto [name, in, out, bias] = each.layer;
+    const auto a = take({each.r, in}, each.r * in), b = take({out, each.r}, out * each.r);
+    adapter.modules.push_back({name, each.r, each.scale, a, b, each.parameter, each.expert, each.experts});
+    if (config.use_dora) adapter.modules.back().magnitude = take({out}, out);
   }
   return adapter;
 }
 
-// The file's tensors under names without PEFT's prefix, which some tools leave out.
+constexpr std::string_view weight_suffix = ".weight", magnitude_in_memory = ".lora_magnitude_vector.weight";
+
+// The file's tensors under names without PEFT's prefix, which some tools leave out. PEFT calls the same vector "NAME.weight" in memory,
+// and takes it under that name too.
 using Found = std::map<std::string, const StoredTensor*>;
 
 Result<Found> strip_prefix(const SafetensorsFile& file, const std::string& path) {
   Found found;
   for (const auto& [name, tensor] : file.tensors()) {
-    const auto stripped = name.starts_with(prefix) ? name.substr(prefix.size()) : name;
+    auto stripped = name.starts_with(prefix) ? name.substr(prefix.size()) : name;
+    if (stripped.ends_with(magnitude_in_memory)) stripped.resize(stripped.size() - weight_suffix.size());
     if (!found.emplace(stripped, &tensor).second)
       return invalid(path + ": tensor " + printable(stripped) + ": is there twice, with " + std::string(prefix) + " and without", stripped);
   }
@@ -54,6 +61,7 @@ Result<Found> strip_prefix(const SafetensorsFile& file, const std::string& path)
 
 std::string a_name(const std::string& layer) { return layer + ".lora_A.weight"; }
 std::string b_name(const std::string& layer) { return layer + ".lora_B.weight"; }
+std::string magnitude_name(const std::string& layer) { return layer + ".lora_magnitude_vector"; }
 
 template <class Modules>
 std::set<std::string> parameters_of(const Modules& modules) {
@@ -62,7 +70,7 @@ std::set<std::string> parameters_of(const Modules& modules) {
   return parameters;
 }
 
-Result<void> check_tensors(const Found& found, const std::vector<SelectedLayer>& selected, const std::string& path) {
+Result<void> check_tensors(const Found& found, const LoraConfig& config, const std::vector<SelectedLayer>& selected, const std::string& path) {
   std::set<std::string> known;
   const auto refused = [&](const std::string& name, const std::string& why) {
     return invalid(path + ": tensor " + printable(name) + ": " + why, name);
@@ -85,6 +93,8 @@ Result<void> check_tensors(const Found& found, const std::vector<SelectedLayer>&
     const auto ranks = each.r * each.experts;
     if (auto good = check(a_name(stored), {ranks, layer.in}); !good) return good;
     if (auto good = check(b_name(stored), {layer.out, ranks}); !good) return good;
+    if (config.use_dora)
+      if (auto good = check(magnitude_name(stored), {layer.out}); !good) return good;
     // PEFT saves a copy of the base model's own lm_head beside its adapter.
     const auto copy = layer.name + ".base_layer.weight";
     if (layer.name == "lm_head" && found.contains(copy))
@@ -117,6 +127,8 @@ Result<void> read_tensors(const Found& found, const Adapter& adapter) {
       if (auto read = to_f32(*found.at(a_name(stored)), is_stacked ? std::span(a) : module.a.values); !read) return read;
       if (auto read = to_f32(*found.at(b_name(stored)), is_stacked ? std::span(b) : module.b.values); !read) return read;
     }
+    if (!module.magnitude.shape.empty())
+      if (auto read = to_f32(*found.at(magnitude_name(stored)), module.magnitude.values); !read) return read;
     if (is_stacked) take_expert({module.experts, a, b}, module);
   }
   return {};
@@ -135,6 +147,7 @@ std::map<std::string, TensorToWrite> tensors_to_write(const Adapter& adapter, st
     if (module.parameter.empty()) {
       tensors.emplace(a_name(stored), TensorToWrite{module.a.shape, module.a.values});
       tensors.emplace(b_name(stored), TensorToWrite{module.b.shape, module.b.values});
+      if (!module.magnitude.shape.empty()) tensors.emplace(magnitude_name(stored), TensorToWrite{module.magnitude.shape, module.magnitude.values});
       continue;
     }
     auto& stack = stacks[module.parameter];
@@ -171,7 +184,7 @@ Result<Adapter> load_adapter(const fs::path& directory, const Decoder& decoder) 
   const auto path = (directory / "adapter_model.safetensors").string();
   const auto found = strip_prefix(*file, path);
   if (!found) return found.error();
-  if (auto complete = check_tensors(*found, *selected, path); !complete) return complete.error();
+  if (auto complete = check_tensors(*found, *config, *selected, path); !complete) return complete.error();
   auto adapter = allocate(*config, *selected);
   if (!adapter) return with_context(adapter.error(), path);
   if (auto read = read_tensors(*found, *adapter); !read) return with_context(read.error(), path);

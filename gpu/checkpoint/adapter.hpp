@@ -1,4 +1,4 @@
-// LoRA adapters (arXiv 2106.09685) as Hugging Face PEFT's files: adapter_config.json and adapter_model.safetensors.
+// LoRA and DoRA adapters (arXiv 2106.09685, 2402.09353) as Hugging Face PEFT's files: adapter_config.json and adapter_model.safetensors.
 #pragma once
 
 #include <filesystem>
@@ -17,6 +17,7 @@ struct LoraConfig {
   double alpha = 16;
   double dropout = 0;
   bool use_rslora = false;                    // scale alpha / sqrt(r) instead of alpha / r
+  bool use_dora = false;                      // with a magnitude for each row of an adapted weight
   std::vector<std::string> target_modules;    // suffixes ("q_proj"), as PEFT matches them
   bool has_default_targets = false;           // neither a list nor a pattern was given: the family's usual ones are meant
   std::vector<std::string> target_parameters; // suffixes of tensors: experts that lie in one tensor, a router's weight
@@ -30,7 +31,8 @@ struct LoraConfig {
   std::string base_model_name_or_path;
 };
 
-// One adapted linear layer: y += scale * B (A x). Of experts that PEFT adapts together each is a module of its own: `out` is then
+// One adapted linear layer: y += scale * B (A x); with DoRA (gpu/model/dora.hpp) row o of W + scale * B A gets length magnitude[o].
+// Of experts that PEFT adapts together each is a module of its own: `out` is then
 // as wide as its gate and up together, in the order of the stored parameter.
 struct LoraModule {
   std::string name;       // "model.layers.0.self_attn.q_proj", "model.layers.0.mlp.experts.3.gate_up_proj"
@@ -40,9 +42,12 @@ struct LoraModule {
   Tensor b;  // [out, r]
   std::string parameter = "";  // "model.layers.0.mlp.experts.gate_up_proj", of which this is one expert; empty: a layer of its own
   std::int64_t expert = 0, experts = 1;
+  Tensor magnitude{};  // [out]; without a shape: plain LoRA
+
+  std::int64_t values() const { return static_cast<std::int64_t>(a.count() + b.count() + (magnitude.shape.empty() ? 0 : magnitude.count())); }
 };
 
-// The linear layers that a config selects in this decoder, in the order of the network, with A and B zeroed.
+// The linear layers that a config selects in this decoder, in the order of the network, with all tensors zeroed.
 // Refuses a rank of 0 (field "lora.r"), a target that matches nothing (field "lora.target_modules") …
 struct Adapter {
   LoraConfig config;

@@ -164,7 +164,6 @@ TEST_CASE("adapters that would compute something else are refused by member") {
   CHECK(refusal(nlohmann::json::object()) == "");
   CHECK(refusal({{"peft_type", "IA3"}}) == "adapter_config.json: peft_type: IA3 is not supported; LORA is");
   CHECK(refusal({{"peft_type", nullptr}}) == "adapter_config.json: peft_type: is missing");
-  CHECK(refusal({{"use_dora", true}}) == "adapter_config.json: use_dora: DoRA is not supported; only plain LoRA and rsLoRA are");
   CHECK(refusal({{"modules_to_save", {"lm_head"}}}).starts_with("adapter_config.json: modules_to_save: "));
   CHECK(refusal({{"modules_to_save", nlohmann::json::array()}}) == "");
   CHECK(refusal({{"bias", "all"}}).starts_with("adapter_config.json: bias: "));

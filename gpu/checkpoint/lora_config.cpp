@@ -23,14 +23,13 @@ struct Refusal {
 };
 
 // Members that would change what the adapter computes. null, false, empty and "none" all mean that it is not used.
-constexpr std::array<Refusal, 13> refusals{{
-    {"use_dora", "DoRA is not supported; only plain LoRA and rsLoRA are"},
+constexpr std::array<Refusal, 12> refusals{{
     {"modules_to_save", "modules that are saved in full are not supported; only LoRA tensors are"},
     {"fan_in_fan_out", "transposed layers are not supported; it must be false"},
     {"lora_bias", "a bias beside lora_B is not supported; it must be false"},
     {"bias", "trained biases are not supported; it must be none"},
-    {"use_qalora", "QALoRA is not supported; only plain LoRA and rsLoRA are"},
-    {"use_bdlora", "block-diagonal LoRA is not supported; only plain LoRA and rsLoRA are"},
+    {"use_qalora", "QALoRA is not supported; LoRA, rsLoRA and DoRA are"},
+    {"use_bdlora", "block-diagonal LoRA is not supported; LoRA, rsLoRA and DoRA are"},
     {"trainable_token_indices", "trained tokens are not supported; only LoRA tensors are"},
     {"layer_replication", "replicated layers are not supported"},
     {"alora_invocation_tokens", "activated LoRA is not supported"},
@@ -115,6 +114,7 @@ Result<LoraConfig> read_lora_config(const std::filesystem::path& path) {
   lora.alpha = config.number("lora_alpha", -lora_alpha_max, lora_alpha_max, 8);
   lora.dropout = config.number("lora_dropout", 0, 1, 0);
   lora.use_rslora = config.boolean("use_rslora", false);
+  lora.use_dora = config.boolean("use_dora", false);
   lora.base_model_name_or_path = config.text("base_model_name_or_path", "");
   read_names(config, "target_modules", lora.target_modules, lora.target_pattern);
   lora.target_parameters = config.texts("target_parameters");
@@ -157,7 +157,7 @@ nlohmann::ordered_json lora_config_json(const LoraConfig& lora, const std::vecto
       {"lora_alpha", lora.alpha},
       {"lora_dropout", lora.dropout},
       {"use_rslora", lora.use_rslora},
-      {"use_dora", false},
+      {"use_dora", lora.use_dora},
       {"bias", "none"},
       {"fan_in_fan_out", false},
       {"init_lora_weights", true},

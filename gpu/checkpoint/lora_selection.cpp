@@ -113,6 +113,8 @@ Result<void> check_numbers(const LoraConfig& config) {
   if (!(config.dropout >= 0 && config.dropout < 1)) return invalid("dropout: is not from 0 to below 1", "dropout");
   if (config.dropout > 0 && !config.target_parameters.empty())
     return invalid("dropout: must be 0 with target_parameters, which PEFT adds to the weights themselves", "dropout");
+  if (config.use_dora && !config.target_parameters.empty())
+    return invalid("use_dora: must be false with target_parameters: PEFT gives experts and routers no magnitudes", "use_dora");
   return {};
 }
 

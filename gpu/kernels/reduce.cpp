@@ -1,5 +1,6 @@
 #include "gpu/kernels/reduce.hpp"
 
+#include <cmath>
 #include <vector>
 
 #include "gpu/kernels/profile.hpp"
@@ -66,6 +67,12 @@ double sum_of_squares(std::int64_t count, const float* values) {
   double total = 0;
   for (const double part : sums) total += part;
   return total;
+}
+
+void row_norms(std::int64_t rows, std::int64_t width, const float* x, float* norms) {
+  const Timed timed("row norms");
+#pragma omp parallel for schedule(static) if (rows > 16)
+  for (std::int64_t r = 0; r < rows; ++r) norms[r] = static_cast<float>(std::sqrt(block_sum_of_squares(width, x + r * width)));
 }
 
 void add(std::int64_t count, const float* x, float* y) {

@@ -7,6 +7,9 @@ namespace luthier::kernels {
 
 double sum_of_squares(std::int64_t count, const float* values);
 
+// norms[r] = the length of row r of x[rows, width].
+void row_norms(std::int64_t rows, std::int64_t width, const float* x, float* norms);
+
 // y[count] += x
 void add(std::int64_t count, const float* x, float* y);
 

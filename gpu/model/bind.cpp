@@ -70,10 +70,20 @@ void bind_adapter(const Binding& binding, const LoraGroup& group, Projection& pr
   projection.rank = group.rank;
   projection.a = binding.lora_values + group.a_offset;
   projection.a_gradient = binding.lora_gradients ? binding.lora_gradients + group.a_offset : nullptr;
-  for (const LoraMember& member : group.members)
-    projection.low_rank.push_back({static_cast<std::int64_t>(member.part), member.first_column, member.out, member.first, member.r, member.scale,
-                                   binding.lora_values + member.b_offset,
-                                   binding.lora_gradients ? binding.lora_gradients + member.b_offset : nullptr});
+  for (const LoraMember& member : group.members) {
+    LowRankPart low{.part = static_cast<std::int64_t>(member.part), .first_column = member.first_column, .out = member.out,
+                    .first = member.first, .r = member.r, .scale = member.scale};
+    low.b = binding.lora_values + member.b_offset;
+    low.b_gradient = binding.lora_gradients ? binding.lora_gradients + member.b_offset : nullptr;
+    if (group.decomposed) {
+      low.magnitude = binding.lora_values + member.magnitude_offset;
+      low.magnitude_gradient = binding.lora_gradients ? binding.lora_gradients + member.magnitude_offset : nullptr;
+    }
+    projection.low_rank.push_back(low);
+  }
+  if (!group.decomposed) return;
+  projection.gain = binding.lora_norms + group.norm_offset;
+  projection.norm = projection.gain + group.out;
 }
 
 // One matrix of a tensor that holds those of all experts, [experts, in, out], but [experts, out, in] where a file's blocks are kept.

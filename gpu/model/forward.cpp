@@ -4,6 +4,7 @@
 
 #include "gpu/kernels/rope.hpp"
 #include "gpu/model/block.hpp"
+#include "gpu/model/dora.hpp"
 #include "gpu/model/inputs.hpp"
 
 namespace luthier::model {
@@ -38,6 +39,7 @@ void forward(const Network& network, const Batch& batch, const PassDropout& drop
   assert(batch.tokens() <= ws.size.tokens);
   const Pass pass{network, batch, dropout, ws};
   const std::size_t count = network.blocks.size();
+  for_each_projection(network, [&](const Projection& projection) { refresh_gains(projection, ws.scratch.weight); });
   if (!network.inputs.positions) fill_rope_table(network.decoder, network.decoder.rope, batch, ws.rope);
   if (ws.local_rope.cosine) fill_rope_table(network.decoder, network.decoder.local_rope, batch, ws.local_rope);
   inputs_forward(pass, count == 0 ? ws.out : ws.blocks.front().x);

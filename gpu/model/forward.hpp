@@ -20,7 +20,7 @@ struct PassDropout {
 };
 
 // Fills workspace.out, and with a workspace for gradients whatever they need. Ids must be below the vocabulary's size,
-// and no sequence longer than length_max().
+// and no sequence longer than length_max(). Begins with the norms of DoRA's weights, which hold until the next one.
 void forward(const Network& network, const Batch& batch, const PassDropout& dropout, Workspace& workspace);
 
 }  // namespace luthier::model

@@ -1,6 +1,7 @@
 #include "gpu/model/lora_layout.hpp"
 
 #include <algorithm>
+#include <cassert>
 #include <map>
 #include <string>
 
@@ -16,7 +17,7 @@ using Modules = std::map<std::string, std::size_t>;
 struct Placing {
   std::span<const checkpoint::LoraModule> modules;
   Modules not_placed;
-  Layout layout;
+  Layout layout, norms{};
 };
 
 // Puts A matrices of a group one after the other, without a gap, and its B matrices after them.
@@ -29,12 +30,17 @@ LoraGroup place_group(Placing& placing, const std::vector<checkpoint::LinearLaye
     const auto& module = placing.modules[found->second];
     group.members.push_back({found->second, part, column, layers[part].out, group.rank, module.r, module.scale, 0});
     group.rank += module.r;
+    group.decomposed = !module.magnitude.shape.empty();  // all of an adapter's modules, or none
     placing.not_placed.erase(found);
   }
   if (group.rank == 0) return group;
+  group.out = column;
   group.a_offset = placing.layout.add(static_cast<std::size_t>(group.rank * layers.front().in));
   for (LoraMember& member : group.members)
     member.b_offset = placing.layout.add(static_cast<std::size_t>(layers[member.part].out * member.r));
+  if (!group.decomposed) return group;
+  for (LoraMember& member : group.members) member.magnitude_offset = placing.layout.add(static_cast<std::size_t>(member.out));
+  group.norm_offset = placing.norms.add(static_cast<std::size_t>(2 * group.out));
   return group;
 }
 
@@ -45,6 +51,7 @@ void place_experts(Placing& placing, const checkpoint::ExpertParameter& paramete
   for (std::int64_t e = 0; e < parameter.experts; ++e) {
     LoraGroup& group = layer.experts[static_cast<std::size_t>(e)].*which;
     group = place_group(placing, {{parameter.expert_name(e), parameter.in, parameter.out}});
+    assert(!group.decomposed);  // refused with the adapter's configuration, as by PEFT
     rank_max = std::max(rank_max, group.rank);
   }
 }
@@ -70,7 +77,7 @@ std::int64_t LoraLayout::rank_max() const {
 }
 
 Result<LoraLayout> lay_out_lora(const checkpoint::Decoder& decoder, std::span<const checkpoint::LoraModule> modules) {
-  Placing placing{modules, {}, {}};
+  Placing placing{modules, {}, {}, {}};
   for (std::size_t m = 0; m < modules.size(); ++m) placing.not_placed[modules[m].name] = m;
   LoraLayout lora;
   lora.layers.resize(static_cast<std::size_t>(decoder.num_layers));
@@ -89,6 +96,7 @@ Result<LoraLayout> lay_out_lora(const checkpoint::Decoder& decoder, std::span<co
   if (!placing.not_placed.empty())
     return invalid("this network has no linear layer " + placing.not_placed.begin()->first, "lora.target_modules");
   lora.floats = placing.layout.floats();
+  lora.norm_floats = placing.norms.floats();
   return lora;
 }
 

@@ -26,12 +26,19 @@ struct LoraMember {
   std::int64_t r = 0;
   float scale = 0;
   std::size_t b_offset = 0;  // [out, r]
+  std::size_t magnitude_offset = 0;  // [out], of DoRA
 };
 
 struct LoraGroup {
   std::int64_t rank = 0;     // of all members together; 0: nothing here is adapted
   std::size_t a_offset = 0;  // [rank, in]
-  std::vector<LoraMember> members;
+  std::vector<LoraMember> members{};
+  std::int64_t out = 0;         // of all its linear layers
+  bool decomposed = false;      // DoRA
+  std::size_t norm_offset = 0;  // [2, out] among the norms: gains, then norms
+
+  // What a row of the group's input leaves for its gradients.
+  std::int64_t kept() const { return rank + (decomposed ? out : 0); }
 };
 
 struct ExpertLora {
@@ -50,6 +57,7 @@ struct LoraLayout {
   std::vector<LayerLora> layers;
   LoraGroup head;
   std::size_t floats = 0;
+  std::size_t norm_floats = 0;  // of DoRA, beside the parameters
 
   const LoraGroup& at(std::size_t layer, Site site) const { return layers[layer].sites[static_cast<std::size_t>(site)]; }
   // In the order of the network.

@@ -18,7 +18,7 @@ Result<MemoryPlan> memory_plan(const checkpoint::Decoder& decoder, const MemoryS
     if (!layout) return layout.error();
     lora = std::move(*layout);
     const std::size_t arrays = settings.keep == Keep::values ? 1 : settings.keep == Keep::gradients ? 2 : 4;
-    plan.training = arrays * lora.floats * sizeof(float);
+    plan.training = (arrays * lora.floats + lora.norm_floats) * sizeof(float);
   }
   plan.workspace =
       workspace_floats(decoder, settings.full || settings.modules.empty() ? nullptr : &lora, settings.pass) * sizeof(float);

@@ -41,6 +41,11 @@ std::size_t Network::first_trained_block() const {
   return static_cast<std::size_t>(first - blocks.begin());
 }
 
+void for_each_projection(const Network& network, const std::function<void(const Projection&)>& visit) {
+  for (const Block& block : network.blocks) for_each_projection(block, visit);
+  visit(network.head);
+}
+
 void round_inputs(Network& network) {
   for (Block& block : network.blocks) for_each_projection(block, [](Projection& p) { p.bfloat16_inputs = true; });
   network.head.bfloat16_inputs = true;

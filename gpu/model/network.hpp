@@ -1,6 +1,7 @@
 // A decoder's description, its weights and an adapter, tied together as the passes need them: plain pointers, no names.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <variant>
 #include <vector>
@@ -75,7 +76,11 @@ struct Binding {
   const LoraLayout* lora = nullptr;                // nullptr: no adapter
   const float* lora_values = nullptr;
   float* lora_gradients = nullptr;                 // nullptr: the adapter is frozen
+  float* lora_norms = nullptr;                     // of DoRA: LoraLayout::norm_floats
 };
+
+// Of all blocks and of the head.
+void for_each_projection(const Network& network, const std::function<void(const Projection&)>& visit);
 
 // Rounds the inputs of all products of a network whose weights have been rounded; see round_weights.
 void round_inputs(Network& network);

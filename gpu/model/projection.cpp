@@ -7,6 +7,7 @@
 #include "gpu/kernels/gemm.hpp"
 #include "gpu/kernels/random.hpp"
 #include "gpu/kernels/reduce.hpp"
+#include "gpu/model/dora.hpp"
 #include "gpu/model/stored_linear.hpp"
 
 namespace luthier::model {
@@ -78,6 +79,66 @@ void shrink(const Projection& p, std::int64_t rows, const float* x, float* shrun
   }
 }
 
+// y += scale * (x A^T) B^T
+void expand(const Projection& p, const LowRankPart& low, std::int64_t rows, const float* shrunk, float* y) {
+  gemm(Transpose::no, Transpose::yes, rows, low.out, low.r, low.scale, shrunk + low.first, p.rank, low.b, low.r, 1, y + low.first_column,
+       p.out);
+}
+
+void add_biases(const Projection& p, std::int64_t rows, float* y) {
+  for (const LinearPart& part : p.parts)
+    if (part.bias) kernels::add_bias(rows, part.out, part.bias, y + part.first, p.out);
+}
+
+// The part that an adapter belongs to, alone.
+Run run_of(const Projection& p, const LowRankPart& low) {
+  const LinearPart& part = p.parts[static_cast<std::size_t>(low.part)];
+  return {part.first, part.out, part.weight, part.weight_gradient, part.stored};
+}
+
+// See dora.hpp. Behind x A^T the backward pass finds z = x (W + scale * B A)^T of the input that the adapter read, [rows, out].
+void dora_forward(const Projection& p, std::int64_t rows, const float* x, float beta, float* y, float* shrunk, const Dropout& dropout,
+                  const ProjectionScratch& scratch) {
+  float* z = shrunk + rows * p.rank;
+  shrink(p, rows, x, shrunk, dropout, scratch);
+  if (dropout.rate == 0) {
+    for (const Run& run : runs_of(p)) run_forward(p, run, rows, x, 0, z, scratch);
+    for (const LowRankPart& low : p.low_rank) expand(p, low, rows, shrunk, z);
+    if (y) scale_columns(rows, p.out, p.out, p.gain, z, beta, y);
+  } else {
+    if (y)
+      for (const Run& run : runs_of(p)) run_forward(p, run, rows, x, beta, y, scratch);
+    for (const LowRankPart& low : p.low_rank) {
+      float* const own = z + low.first_column;
+      drop(of_part(dropout, low), rows * p.in, x, scratch.input);
+      run_forward(p, run_of(p, low), rows, scratch.input, 0, z, scratch);
+      if (y) subtract(rows, low.out, p.out, own, y + low.first_column);
+      expand(p, low, rows, shrunk, z);
+      if (y) scale_columns(rows, low.out, p.out, p.gain + low.first_column, own, 1, y + low.first_column);
+    }
+  }
+  if (y) add_biases(p, rows, y);
+}
+
+// The magnitudes' gradients; then dz = gain ⊙ dy, in z's place.
+void dora_backward(const Projection& p, std::int64_t rows, const float* dy, float* z) {
+  for (const LowRankPart& low : p.low_rank)
+    if (low.magnitude_gradient)
+      magnitude_gradient(rows, low.out, p.out, dy + low.first_column, z + low.first_column, p.norm + low.first_column, low.magnitude_gradient);
+  scale_columns(rows, p.out, p.out, p.gain, dy, 0, z);
+}
+
+// What the base says of the dropped inputs counts gain - 1 times: dx += mask ⊙ ((dz - dy) W).
+void dora_dropped_backward(const Projection& p, std::int64_t rows, const float* dy, float* dz, float* dx, const Dropout& dropout,
+                           const ProjectionScratch& scratch) {
+  for (const LowRankPart& low : p.low_rank) {
+    subtract(rows, low.out, p.out, dy + low.first_column, dz + low.first_column);
+    run_backward(p, run_of(p, low), rows, dz, 0, scratch.input, scratch);
+    drop(of_part(dropout, low), rows * p.in, scratch.input, scratch.input);
+    kernels::add(rows * p.in, scratch.input, dx);
+  }
+}
+
 // scratch.low_rank = scale * dy B for every adapter, side by side as in x A^T.
 void shrink_gradient(const Projection& p, std::int64_t rows, const float* dy, float* shrunk_gradient) {
   for (const LowRankPart& low : p.low_rank) {
@@ -125,7 +186,7 @@ bool Projection::trains() const {
 
 void project(const Projection& p, std::int64_t rows, const float* x, float beta, float* y, float* shrunk,
              const Dropout& dropout, const ProjectionScratch& scratch) {
-  if (!y) {
+  if (!y && !p.gain) {
     if (p.rank > 0) shrink(p, rows, x, shrunk, dropout, scratch);
     return;
   }
@@ -133,28 +194,29 @@ void project(const Projection& p, std::int64_t rows, const float* x, float beta,
     kernels::round_to_bfloat16(rows * p.in, x, scratch.input);
     x = scratch.input;
   }
+  if (p.gain) return dora_forward(p, rows, x, beta, y, shrunk, dropout, scratch);
   for (const Run& run : runs_of(p)) run_forward(p, run, rows, x, beta, y, scratch);
-  for (const LinearPart& part : p.parts)
-    if (part.bias) kernels::add_bias(rows, part.out, part.bias, y + part.first, p.out);
+  add_biases(p, rows, y);
   if (p.rank == 0) return;
   shrink(p, rows, x, shrunk, dropout, scratch);
-  for (const LowRankPart& low : p.low_rank) {
-    gemm(Transpose::no, Transpose::yes, rows, low.out, low.r, low.scale, shrunk + low.first, p.rank, low.b, low.r, 1,
-         y + low.first_column, p.out);
-  }
+  for (const LowRankPart& low : p.low_rank) expand(p, low, rows, shrunk, y);
 }
 
-void project_backward(const Projection& p, std::int64_t rows, const float* x, const float* shrunk, const float* dy, float* dx,
+void project_backward(const Projection& p, std::int64_t rows, const float* x, float* shrunk, const float* dy, float* dx,
                       const Dropout& dropout, const ProjectionScratch& scratch) {
+  float* const dz = p.gain ? shrunk + rows * p.rank : nullptr;
+  if (dz) dora_backward(p, rows, dy, dz);
+  const float *of_base = dz && dropout.rate == 0 ? dz : dy, *of_adapter = dz ? dz : dy;
   float beta = 0;
   for (const Run& run : runs_of(p)) {
     if (run.weight_gradient) run_weight_gradient(p, run, rows, x, dy);
-    if (dx) run_backward(p, run, rows, dy, beta, dx, scratch);
+    if (dx) run_backward(p, run, rows, of_base, beta, dx, scratch);
     beta = 1;
   }
   for (const LinearPart& part : p.parts)
     if (part.bias_gradient) kernels::bias_backward(rows, part.out, dy + part.first, p.out, part.bias_gradient);
-  if (p.rank > 0) low_rank_backward(p, rows, x, shrunk, dy, dx, dropout, scratch);
+  if (p.rank > 0) low_rank_backward(p, rows, x, shrunk, of_adapter, dx, dropout, scratch);
+  if (dz && dx && dropout.rate > 0) dora_dropped_backward(p, rows, dy, dz, dx, dropout, scratch);
 }
 
 }  // namespace luthier::model

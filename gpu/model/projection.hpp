@@ -1,4 +1,4 @@
-// Linear layers that read the same input, with their adapters: y = x W^T + bias + scale * (x A^T) B^T.
+// Linear layers that read the same input, with their adapters: y = x W^T + bias + scale * (x A^T) B^T; of DoRA see dora.hpp.
 #pragma once
 
 #include <cstdint>
@@ -26,6 +26,8 @@ struct LowRankPart {
   float scale = 0;
   const float* b = nullptr;     // [out, r]
   float* b_gradient = nullptr;  // added to; nullptr: frozen
+  const float* magnitude = nullptr;     // [out]; nullptr: plain LoRA
+  float* magnitude_gradient = nullptr;  // added to; nullptr: frozen
 };
 
 struct Projection {
@@ -37,6 +39,7 @@ struct Projection {
   const float* a = nullptr;      // [rank, in]
   float* a_gradient = nullptr;
   std::vector<LowRankPart> low_rank{};
+  float *gain = nullptr, *norm = nullptr;  // [out] of DoRA, as refresh_gains() found them; nullptr: no adapter here, or plain LoRA
 
   bool bfloat16_inputs = false;  // x is rounded before the products, as weights held in bfloat16 want it; forward only
 
@@ -54,17 +57,17 @@ struct Dropout {
 struct ProjectionScratch {
   float* low_rank = nullptr;  // [rows, largest rank]
   float* input = nullptr;     // [rows, largest in], for dropped or rounded inputs only
-  float* weight = nullptr;    // stored_room() of any matrix that is kept in fewer bits
+  float* weight = nullptr;    // stored_room() of any matrix that is kept in fewer bits, or adapted with DoRA
 };
 
 // y: [rows, out] with leading dimension out; x: [rows, in]. beta 1 adds to y; y nullptr: only what backward needs is wanted.
-// `shrunk`: [rows, rank], x A^T, kept for the backward pass.
+// `shrunk`: [rows, rank], x A^T, kept for the backward pass, which destroys it; with DoRA [rows, out] more of it.
 void project(const Projection& p, std::int64_t rows, const float* x, float beta, float* y, float* shrunk,
              const Dropout& dropout, const ProjectionScratch& scratch);
 
 // dx: [rows, in], overwritten; nullptr: nothing below needs it. Adds to the gradients of whatever is not frozen.
 // The frozen weights' own gradient is never formed, and what belongs to an adapter is always as narrow as its rank.
-void project_backward(const Projection& p, std::int64_t rows, const float* x, const float* shrunk, const float* dy, float* dx,
+void project_backward(const Projection& p, std::int64_t rows, const float* x, float* shrunk, const float* dy, float* dx,
                       const Dropout& dropout, const ProjectionScratch& scratch);
 
 }  // namespace luthier::model

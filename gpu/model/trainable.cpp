@@ -6,6 +6,7 @@
 
 #include "gpu/checkpoint/memory.hpp"
 #include "gpu/kernels/reduce.hpp"
+#include "gpu/model/dora.hpp"
 
 namespace luthier::model {
 namespace {
@@ -14,7 +15,8 @@ namespace {
 Parameter parameter_at(std::string name, std::vector<std::int64_t> shape, float* values, std::size_t offset,
                        std::size_t floats, Keep keep) {
   Parameter p{.name = std::move(name), .shape = std::move(shape)};
-  p.count = p.shape[0] * p.shape[1];
+  p.count = 1;
+  for (const std::int64_t size : p.shape) p.count *= size;
   p.value = values + offset;
   if (keep != Keep::values) p.gradient = values + floats + offset;
   if (keep == Keep::gradients_and_moments) {
@@ -78,12 +80,14 @@ Result<Trainable> Trainable::lora(const checkpoint::Decoder& decoder, checkpoint
   Trainable t;
   t.lora_ = std::make_shared<LoraLayout>(std::move(*layout));
   const std::size_t floats = t.lora_->floats;
-  auto memory = checkpoint::allocate_floats(arrays_of(keep) * floats, "the adapter's training state");
+  const std::size_t all = arrays_of(keep) * floats + t.lora_->norm_floats;
+  auto memory = checkpoint::allocate_floats(all, "the adapter's training state");
   if (!memory) return memory.error();
   t.lora_memory_ = std::move(*memory);
-  t.bytes_ = arrays_of(keep) * floats * sizeof(float);
+  t.bytes_ = all * sizeof(float);
   float* values = t.lora_memory_.get();
   if (keep != Keep::values) t.lora_gradients_ = values + floats;
+  t.lora_norms_ = values + arrays_of(keep) * floats;
 
   const auto add_group = [&](const LoraGroup& group) {
     for (const LoraMember& member : group.members) {
@@ -95,6 +99,10 @@ Result<Trainable> Trainable::lora(const checkpoint::Decoder& decoder, checkpoint
       const std::string name = "base_model.model." + module.name;
       t.parameters_.push_back(parameter_at(name + ".lora_A.weight", module.a.shape, values, a, floats, keep));
       t.parameters_.push_back(parameter_at(name + ".lora_B.weight", module.b.shape, values, member.b_offset, floats, keep));
+      if (!group.decomposed) continue;
+      move_tensor(module.magnitude, values + member.magnitude_offset);
+      t.parameters_.push_back(
+          parameter_at(name + ".lora_magnitude_vector", module.magnitude.shape, values, member.magnitude_offset, floats, keep));
     }
   };
   t.lora_->for_each_group(add_group);
@@ -103,15 +111,26 @@ Result<Trainable> Trainable::lora(const checkpoint::Decoder& decoder, checkpoint
 }
 
 Result<Network> Trainable::bind(const checkpoint::Decoder& decoder, const checkpoint::Weights& weights) const {
-  return model::bind(decoder, {&weights, gradients_.get(), lora_.get(), lora_memory_.get(), lora_gradients_});
+  return model::bind(decoder, {&weights, gradients_.get(), lora_.get(), lora_memory_.get(), lora_gradients_, lora_norms_});
+}
+
+void Trainable::start_magnitudes(const Network& network, float* room) {
+  for_each_projection(network, [&](const Projection& projection) { refresh_gains(projection, room); });
+  float* const values = lora_memory_.get();
+  lora_->for_each_group([&](const LoraGroup& group) {
+    if (!group.decomposed) return;
+    const float* norms = lora_norms_ + group.norm_offset + group.out;
+    for (const LoraMember& member : group.members)
+      std::copy_n(norms + member.first_column, member.out, values + member.magnitude_offset);
+  });
 }
 
 checkpoint::Adapter Trainable::gradients_of(const checkpoint::Adapter& adapter) const {
   checkpoint::Adapter gradients = adapter;
   gradients.memory = lora_memory_;
   for (auto& module : gradients.modules)
-    for (auto* tensor : {&module.a, &module.b})
-      tensor->values = {tensor->values.data() - lora_memory_.get() + lora_gradients_, tensor->values.size()};
+    for (auto* tensor : {&module.a, &module.b, &module.magnitude})
+      if (!tensor->values.empty()) tensor->values = {tensor->values.data() - lora_memory_.get() + lora_gradients_, tensor->values.size()};
   return gradients;
 }
 

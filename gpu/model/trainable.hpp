@@ -40,6 +40,10 @@ class Trainable {
   // The network whose gradients land here. `weights` are the base model's; both must outlive it.
   Result<Network> bind(const checkpoint::Decoder& decoder, const checkpoint::Weights& weights) const;
 
+  // A new DoRA adapter's magnitudes: the norms that the adapted weights have now, so that the model stays as it is. `room`: a
+  // workspace's for weights.
+  void start_magnitudes(const Network& network, float* room);
+
   // An adapter like the one that is trained, with the gradients in place of its values; they stay here.
   checkpoint::Adapter gradients_of(const checkpoint::Adapter& adapter) const;
 
@@ -52,7 +56,7 @@ class Trainable {
   std::shared_ptr<checkpoint::Weights> gradients_, moment1_, moment2_;  // of full weights
   std::shared_ptr<LoraLayout> lora_;
   std::shared_ptr<float[]> lora_memory_;
-  float* lora_gradients_ = nullptr;
+  float *lora_gradients_ = nullptr, *lora_norms_ = nullptr;
   std::size_t bytes_ = 0;
 };
 

@@ -88,14 +88,14 @@ void take_shrunk(Taker& take, const Plan& plan, const BlockShape& shape, BlockBu
   if (shape.part == Part::mixture) {
     const LayerLora& layer = plan.lora->layers[shape.layer];
     const std::int64_t rows = plan.size.tokens * (plan.size.backward ? shape.router.per_token : 1);
-    b.router_shrunk = take(plan.size.tokens, layer.router.rank);
+    b.router_shrunk = take(plan.size.tokens, layer.router.kept());
     b.shrunk = {take(rows, layer.gate_up_rank_max), take(rows, layer.down_rank_max)};
     b.shrunk_ranks = {layer.gate_up_rank_max, layer.down_rank_max};
     return;
   }
   const bool attention = shape.part == Part::attention;
   const Site sites[2] = {attention ? Site::qkv : Site::gate_up, attention ? Site::o : Site::down};
-  for (std::size_t s = 0; s < 2; ++s) b.shrunk[s] = take(plan.size.tokens, plan.lora->at(shape.layer, sites[s]).rank);
+  for (std::size_t s = 0; s < 2; ++s) b.shrunk[s] = take(plan.size.tokens, plan.lora->at(shape.layer, sites[s]).kept());
 }
 
 // All but the residual stream.
@@ -152,7 +152,7 @@ void take_head(Taker& take, const Plan& plan, Workspace& ws) {
   ws.head_stats = take(chunk, plan.stats());
   ws.head_normed = take(chunk, hidden);
   if (!plan.decoder.has_head) return;
-  ws.head_shrunk = take(chunk, plan.lora ? plan.lora->head.rank : 0);
+  ws.head_shrunk = take(chunk, plan.lora ? plan.lora->head.kept() : 0);
   ws.logits = take(chunk, plan.decoder.vocab_size);
   if (!plan.size.backward) return;
   if (plan.decoder.logit_softcap > 0) ws.head_slopes = take(chunk, plan.decoder.vocab_size);
@@ -218,7 +218,7 @@ std::size_t lay_out(Workspace& ws, float* base, const Decoder& d, const LoraLayo
   ws.scratch.low_rank = take(rows, plan.rank_max());
   if (size.dropout || size.bfloat16)
     ws.scratch.input = take(rows, std::max({d.hidden_size, plan.most(queries_of), plan.most(width_of)}));
-  if (size.stored_weights) ws.scratch.weight = take(stored_room_max(d), 1);
+  if (size.stored_weights || (lora && lora->norm_floats > 0)) ws.scratch.weight = take(stored_room_max(d), 1);
   take_shared(take, plan, ws);
   return take.layout.floats();
 }

@@ -31,7 +31,7 @@ struct BlockBuffers {
   float* input_stats = nullptr;   // [tokens, norm_stats]: of the norm before it
   float* raw = nullptr;           // [tokens, hidden]: what the norm behind it had as its input
   float* output_stats = nullptr;
-  std::array<float*, 2> shrunk{};  // [tokens, rank] of the adapters on its first and on its last product
+  std::array<float*, 2> shrunk{};  // [tokens, LoraGroup::kept()] of the adapters on its first and on its last product
 
   float* qkv = nullptr;           // [tokens, q + k + v]: q and k normalised and turned by rope
   float* unnormed = nullptr;      // [tokens, q + k]: before their norms

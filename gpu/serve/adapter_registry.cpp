@@ -1,5 +1,7 @@
 #include "gpu/serve/adapter_registry.hpp"
 
+#include "gpu/serve/network.hpp"
+
 namespace luthier::serve {
 
 Result<AdapterChange> AdapterRegistry::load(const std::string& name, const std::filesystem::path& directory,
@@ -18,14 +20,14 @@ Result<AdapterChange> AdapterRegistry::load(const std::string& name, const std::
       return Error{ErrorCode::limit, "adapter \"" + name + "\" cannot be loaded: " + std::to_string(adapters_max_) +
                    " adapters are loaded already, which is the most; unload one first", "lora_name"};
   }
-  auto read = checkpoint::load_adapter(directory, decoder_);
+  auto read = checkpoint::load_adapter(directory, network_.decoder());
   if (!read) return read.error();
   auto adapter = std::make_shared<LoadedAdapter>();
   adapter->name = name;
   adapter->version = std::move(version);
   adapter->path = directory;
   adapter->base_model = read->config.base_model_name_or_path;
-  if (auto packed = pack_adapter(*read, decoder_, *adapter); !packed)
+  if (auto packed = pack_adapter(*read, network_, *adapter); !packed)
     return with_context(packed.error(), directory.string());
   const std::lock_guard lock(mutex_);
   adapters_[name] = std::move(adapter);

@@ -10,7 +10,6 @@
 #include <vector>
 
 #include "events/base/result.hpp"
-#include "gpu/checkpoint/decoder.hpp"
 #include "gpu/serve/lora.hpp"
 
 namespace luthier::serve {
@@ -28,8 +27,8 @@ enum class AdapterChange { loaded, unchanged, replaced };
 // Every function may be called from any thread.
 class AdapterRegistry {
  public:
-  AdapterRegistry(checkpoint::Decoder decoder, std::int64_t adapters_max)
-      : decoder_(std::move(decoder)), adapters_max_(adapters_max) {}
+  // The network whose adapters they are outlives the registry.
+  AdapterRegistry(const Network& network, std::int64_t adapters_max) : network_(network), adapters_max_(adapters_max) {}
 
   // The same name and version again changes nothing. Another version takes the name over: requests that run keep the one
   // that they began with. An empty version stands for the digest of the adapter's files.
@@ -40,7 +39,7 @@ class AdapterRegistry {
   std::vector<AdapterInfo> list() const;
 
  private:
-  const checkpoint::Decoder decoder_;
+  const Network& network_;
   const std::int64_t adapters_max_;
   std::mutex loading_;  // one load at a time: reading files must not hold up find()
   mutable std::mutex mutex_;

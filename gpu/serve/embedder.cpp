@@ -29,7 +29,7 @@ Result<void> Embedder::use_adapter(const std::filesystem::path& directory) {
   const auto read = checkpoint::load_adapter(directory, network_->decoder());
   if (!read) return read.error();
   auto adapter = std::make_unique<LoadedAdapter>();
-  if (auto packed = pack_adapter(*read, network_->decoder(), *adapter); !packed) return with_context(packed.error(), directory.string());
+  if (auto packed = pack_adapter(*read, *network_, *adapter); !packed) return with_context(packed.error(), directory.string());
   adapter_ = std::move(adapter);
   return {};
 }

@@ -79,7 +79,7 @@ Result<std::unique_ptr<Engine>> Engine::start(const std::filesystem::path& model
   parts.context_max = std::min(parts.network->context_max(), parts.cache.blocks() * block_tokens - 1);
   for (const auto id : parts.network->decoder().eos_token_ids) parts.eos.push_back(static_cast<std::int32_t>(id));
   if (const auto eos = parts.tokenizer.eos()) parts.eos.push_back(*eos);
-  parts.adapters = std::make_unique<AdapterRegistry>(parts.network->decoder(), options.adapters_max);
+  parts.adapters = std::make_unique<AdapterRegistry>(*parts.network, options.adapters_max);
   const bool whole_texts = parts.network->takes_whole_texts();
   parts.scheduler = std::make_unique<Scheduler>(parts.cache.blocks(), options.requests_running_max,
                                                 whole_texts ? std::max(options.step_tokens_max, parts.context_max) : options.step_tokens_max,

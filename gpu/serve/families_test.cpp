@@ -119,7 +119,7 @@ std::shared_ptr<LoadedAdapter> load_adapter(const fs::path& path, const Network&
   auto adapter = std::make_shared<LoadedAdapter>();
   auto read = checkpoint::load_adapter(path, network.decoder());
   if (!read) FAIL(read.error().message);
-  const auto packed = pack_adapter(*read, network.decoder(), *adapter);
+  const auto packed = pack_adapter(*read, network, *adapter);
   if (!packed) FAIL(packed.error().message);
   return adapter;
 }

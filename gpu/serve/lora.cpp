@@ -10,6 +10,10 @@
 #include <utility>
 
 #include "gpu/checkpoint/linear_layers.hpp"
+#include "gpu/model/dora.hpp"
+#include "gpu/model/stored_linear.hpp"
+#include "gpu/serve/network.hpp"
+#include "gpu/serve/pack_weights.hpp"
 
 namespace luthier::serve {
 namespace {
@@ -92,6 +96,8 @@ struct Entry {
   float scale = 0;
   MatrixView a, b;
   std::vector<Split> splits;
+  std::vector<float> scaled_b{};              // of DoRA: what `b` looks at
+  std::vector<std::vector<float>> gains{};    // by split
 };
 using Group = std::vector<Entry>;
 
@@ -102,6 +108,7 @@ std::int64_t group_size(const Group& group) {
   for (const auto& entry : group) {
     ranks += entry.rank;
     for (const auto& split : entry.splits) size += packed_size(split.count, entry.rank, b_width);
+    for (const auto& gain : entry.gains) size += packed_size(std::ssize(gain), 1, b_width);
   }
   return group.empty() ? 0 : size + packed_size(ranks, group.front().a.inputs, a_width);
 }
@@ -120,19 +127,21 @@ LoraInputs pack_group(const Group& group, float*& at) {
   std::vector<float> a;
   std::int64_t column = 0;
   for (const auto& entry : group) {
-    for (const auto& split : entry.splits) out.parts.push_back({split.slot, column, entry.rank, entry.scale, {}});
+    for (const auto& split : entry.splits) out.parts.push_back({split.slot, column, entry.rank, entry.scale});
     column += entry.rank;
     a.insert(a.end(), entry.a.data, entry.a.data + entry.rank * inputs);
   }
   out.a = pack(MatrixView::rows(a.data(), column, inputs), a_width, at);
   auto part = out.parts.begin();
   for (const auto& entry : group)
-    for (const auto& split : entry.splits) {
+    for (std::size_t i = 0; i < entry.splits.size(); ++i, ++part) {
+      const auto& split = entry.splits[i];
       auto rows = entry.b;
       rows.data += split.first * rows.output_stride;
       rows.output_stride *= split.step;
       rows.outputs = split.count;
-      (part++)->b = pack(rows, b_width, at);
+      part->b = pack(rows, b_width, at);
+      if (!entry.gains.empty()) part->gain = pack(MatrixView::rows(entry.gains[i].data(), split.count, 1), b_width, at).data;
     }
   return out;
 }
@@ -149,9 +158,32 @@ Result<Entry> entry_of(const checkpoint::LoraModule& module, std::vector<Split> 
                MatrixView::rows(module.b.values.data(), module.b.shape[0], module.r), std::move(splits)};
 }
 
+// Every output of a module's layers has its magnitude over the norm of its row, as the weights are served.
+void weigh(const checkpoint::LoraModule& module, const Place& place, const Network& network, Entry& entry) {
+  const std::int64_t r = module.r, in = entry.a.inputs;
+  entry.scaled_b.assign(module.b.values.begin(), module.b.values.end());
+  for (const auto& split : entry.splits) {  // a fused layer's, one after the other
+    const auto& weight = network.weight(place.layer, place.group, split.slot);
+    const float* const b = module.b.values.data() + split.first * r;
+    auto& gains = entry.gains.emplace_back(static_cast<std::size_t>(split.count));
+    std::vector<float> room(static_cast<std::size_t>(model::stored_room(split.count, in)));
+    model::dora_norms({split.count, in, r, module.scale, module.a.values.data(), b},
+                      [&](std::int64_t first, std::int64_t count, float* rows) { unpack_rows(weight, first, count, rows); }, gains.data(),
+                      room.data());
+    for (std::int64_t o = 0; o < split.count; ++o) {
+      float& gain = gains[static_cast<std::size_t>(o)];
+      gain = model::dora_gain(module.magnitude.values[static_cast<std::size_t>(split.first + o)], gain);
+      for (std::int64_t i = 0; i < r; ++i) entry.scaled_b[static_cast<std::size_t>((split.first + o) * r + i)] *= gain;
+    }
+  }
+  entry.b.data = entry.scaled_b.data();
+}
+
 }  // namespace
 
-Result<void> pack_adapter(const checkpoint::Adapter& from, const checkpoint::Decoder& decoder, LoadedAdapter& into) {
+Result<void> pack_adapter(const checkpoint::Adapter& from, const Network& network, LoadedAdapter& into) {
+  const auto& decoder = network.decoder();
+  into.decomposed = from.config.use_dora;
   const auto places = places_of(decoder);
   std::vector<LayerGroups> layers(static_cast<std::size_t>(decoder.num_layers));
   Group head;
@@ -166,6 +198,7 @@ Result<void> pack_adapter(const checkpoint::Adapter& from, const checkpoint::Dec
                    ", but serving takes at most " + std::to_string(rank_max), "r"};
     auto entry = entry_of(module, place.splits);
     if (!entry) return entry.error();
+    if (from.config.use_dora) weigh(module, place, network, *entry);
     into.rank = std::max(into.rank, module.r);
     if (place.layer < 0) {
       head.push_back(std::move(*entry));

@@ -1,5 +1,6 @@
 // A LoRA adapter as the network uses it: A and B packed into panels. The A matrices of layers with the same input lie
-// side by side, so that their products are one pass over the row.
+// side by side, so that their products are one pass over the row. DoRA's scale of each output (gpu/model/dora.hpp) is computed once,
+// from the weights as they are served, and lies in B's rows already.
 #pragma once
 
 #include <array>
@@ -16,6 +17,8 @@
 
 namespace luthier::serve {
 
+class Network;
+
 // Layers with the same input: q, k and v; o; gate and up; down; the router; and the output head.
 enum class LoraGroup { attention_in, attention_out, mlp_in, mlp_out, router, head };
 constexpr int lora_groups_per_layer = 5;
@@ -26,7 +29,8 @@ struct LoraPart {
   std::int64_t column = 0;  // where its A x begins in the group's product
   std::int64_t rank = 0;
   float scale = 0;
-  PanelMatrix b;  // [outputs, rank]
+  PanelMatrix b{};  // [outputs, rank]
+  const float* gain = nullptr;  // of the base's own product, by output, to whole panels; nullptr: 1
 };
 
 struct LoraInputs {
@@ -48,6 +52,7 @@ struct LoadedAdapter {
   std::filesystem::path path;
   std::string base_model;  // what its adapter_config.json names
   std::int64_t rank = 0;  // the largest of its modules
+  bool decomposed = false;  // DoRA: its parts have gains
   std::vector<LoraLayer> layers;
   LoraInputs head;
   Memory memory;
@@ -64,8 +69,8 @@ struct LoadedAdapter {
   }
 };
 
-// Packs `from` into `into`; refuses a module that serving does not know, by name.
-Result<void> pack_adapter(const checkpoint::Adapter& from, const checkpoint::Decoder& decoder, LoadedAdapter& into);
+// Packs `from`, of that network's model, into `into`; refuses a module that serving does not know, by name. From any thread.
+Result<void> pack_adapter(const checkpoint::Adapter& from, const Network& network, LoadedAdapter& into);
 
 // SHA-256 over the adapter's two files: the version of an adapter that came without one.
 Result<std::string> adapter_digest(const std::filesystem::path& directory);

@@ -14,6 +14,20 @@ using std::ssize;
 Network::Network() : parts_(std::make_unique<Parts>()) {}
 Network::~Network() = default;
 const checkpoint::Decoder& Network::decoder() const { return parts_->model.decoder; }
+const WeightMatrix& Network::weight(std::int64_t layer, LoraGroup group, int slot) const {
+  if (group == LoraGroup::head) return parts_->head.weight;
+  const auto& own = parts_->weights(layer);
+  switch (group) {
+    case LoraGroup::attention_in: return own.qkv[static_cast<std::size_t>(slot)].weight;
+    case LoraGroup::attention_out: return own.o.weight;
+    case LoraGroup::mlp_in: return slot == 0 ? own.mlp.gate.weight : own.mlp.up.weight;
+    case LoraGroup::mlp_out: return own.mlp.down.weight;
+    case LoraGroup::router: return own.router.weight;
+    case LoraGroup::head: break;
+  }
+  return parts_->head.weight;
+}
+
 std::int64_t Network::context_max() const { return parts_->context_max; }
 
 KvShape Network::kv_shape() const {
@@ -81,6 +95,7 @@ void Network::Parts::plan(std::span<const BatchItem> batch) {
     }
   }
   rows = ssize(row_item);
+  decomposed = std::ranges::any_of(items, [](const BatchItem& item) { return item.adapter != nullptr && item.adapter->decomposed; });
   // Whole texts are as long as they are; what only sees backwards comes in the chunks that were agreed on.
   if (rows > rows_max && model.decoder.attend == checkpoint::Attend::all) make_rows(rows);
   assert(rows <= rows_max && ssize(logit_rows) <= logits_max && (logit_rows.empty() || model.decoder.has_head));
@@ -246,12 +261,48 @@ void Network::Parts::add_lora(const LoraInputs& inputs, int slot, std::int64_t p
                         part.b.width, part.scale, true, out.row(begin) + panel * part.b.width, out.stride);
 }
 
-// One panel of y = W x + bias + scale B (A x) for all rows. Always in this order, with or without other requests.
+// Calls visit(segment, gains of the panel) for rows whose adapter is DoRA and has this layer.
+template <class Visit>
+void Network::Parts::each_gain(std::int64_t layer, LoraGroup group, int slot, std::int64_t panel, Visit visit) const {
+  for (const auto& segment : group == LoraGroup::head ? logit_segments : segments) {
+    if (segment.adapter == nullptr || !segment.adapter->decomposed) continue;
+    for (const auto& part : segment.adapter->inputs(layer, group).parts)
+      if (part.slot == slot) visit(segment, part.gain + panel * WeightMatrix::width);
+  }
+}
+
+// The product is to be scaled before it is added to what is there: that waits in `normed`, which nobody reads any more when a part
+// of a layer adds what it has computed.
+void Network::Parts::set_aside(std::int64_t layer, LoraGroup group, int slot, std::int64_t panel, Rows& out) {
+  constexpr std::int64_t width = WeightMatrix::width;
+  each_gain(layer, group, slot, panel, [&](const Segment& segment, const float*) {
+    for (std::int64_t row = segment.begin; row < segment.end; ++row) {
+      float* const own = out.row(row) + panel * width;
+      std::memcpy(normed.row(row) + panel * width, own, width * sizeof(float));
+      std::fill_n(own, width, 0.0F);
+    }
+  });
+}
+
+void Network::Parts::scale(std::int64_t layer, LoraGroup group, int slot, std::int64_t panel, bool accumulate, Rows& out) const {
+  constexpr std::int64_t width = WeightMatrix::width;
+  each_gain(layer, group, slot, panel, [&](const Segment& segment, const float* gain) {
+    for (std::int64_t row = segment.begin; row < segment.end; ++row) {
+      float* const own = out.row(row) + panel * width;
+      const float* const before = normed.row(row) + panel * width;
+      for (std::int64_t j = 0; j < width; ++j) own[j] = accumulate ? before[j] + gain[j] * own[j] : gain[j] * own[j];
+    }
+  });
+}
+
+// One panel of y = gain W x + bias + scale B (A x) for all rows. Always in this order, with or without other requests.
 void Network::Parts::linear(const Linear& linear, std::int64_t panel, const Rows& in, Rows& out, bool accumulate,
                             std::int64_t layer, LoraGroup group, int slot) {
   const bool is_head = group == LoraGroup::head;
   const std::int64_t count = is_head ? ssize(logit_rows) : rows;
+  if (decomposed && accumulate) set_aside(layer, group, slot, panel, out);
   product(linear.weight, panel, in, 0, count, accumulate, out);
+  if (decomposed) scale(layer, group, slot, panel, accumulate, out);
   add_bias(linear, panel, 0, count, out);
   for (const auto& segment : is_head ? logit_segments : segments)
     if (segment.adapter != nullptr)

@@ -35,6 +35,8 @@ class Network {
   ~Network();
 
   const checkpoint::Decoder& decoder() const;
+  // As it is served: of the head, or of a layer without experts. From any thread.
+  const WeightMatrix& weight(std::int64_t layer, LoraGroup group, int slot) const;
   std::int64_t context_max() const;
   KvShape kv_shape() const;
   // An encoder: every token sees all others, so an item is a whole text, of any length up to context_max(). Its rows may then

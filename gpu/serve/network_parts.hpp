@@ -117,6 +117,7 @@ struct Network::Parts {
   std::vector<std::int64_t> item_row, row_item, row_token_position, logit_rows;
   std::vector<std::int64_t> logit_of_item;  // -1: none
   std::vector<Segment> segments, logit_segments;
+  bool decomposed = false;  // some request's adapter is DoRA
   std::vector<HeadsKind> heads_kinds;
   std::int64_t rows = 0;
   Rows x, normed, branch, q, k, v, attended, gate, up, low, head_in, head_low, logits;
@@ -148,6 +149,10 @@ struct Network::Parts {
   void low_panel(const LoraInputs& inputs, std::int64_t panel, const Rows& in, std::int64_t begin, std::int64_t end, Rows& out) const;
   void add_lora(const LoraInputs& inputs, int slot, std::int64_t panel, const Rows& products, std::int64_t begin, std::int64_t end,
                 Rows& out) const;
+  template <class Visit>
+  void each_gain(std::int64_t layer, LoraGroup group, int slot, std::int64_t panel, Visit visit) const;
+  void set_aside(std::int64_t layer, LoraGroup group, int slot, std::int64_t panel, Rows& out);
+  void scale(std::int64_t layer, LoraGroup group, int slot, std::int64_t panel, bool accumulate, Rows& out) const;
   void linear(const Linear& linear, std::int64_t panel, const Rows& in, Rows& out, bool accumulate, std::int64_t layer,
               LoraGroup group, int slot);
   void activate(float* gate, const float* up, std::int64_t n) const;

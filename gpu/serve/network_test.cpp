@@ -39,7 +39,7 @@ std::shared_ptr<LoadedAdapter> load_lora(const std::filesystem::path& path, cons
   auto adapter = std::make_shared<LoadedAdapter>();
   auto read = checkpoint::load_adapter(path, network.decoder());
   if (!read) FAIL(read.error().message);
-  const auto packed = pack_adapter(*read, network.decoder(), *adapter);
+  const auto packed = pack_adapter(*read, network, *adapter);
   if (!packed) FAIL(packed.error().message);
   return adapter;
 }

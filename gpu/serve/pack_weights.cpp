@@ -67,4 +67,10 @@ void pack_weights(const MatrixView& from, const WeightMatrix& into, std::int64_t
   for (std::int64_t k = 0; k < count; ++k) to[k] = checkpoint::bf16_of_f32(room[k]);
 }
 
+void unpack_rows(const WeightMatrix& from, std::int64_t first, std::int64_t count, float* rows) {
+#pragma omp parallel for schedule(static) if (count > WeightMatrix::width)
+  for (std::int64_t row = 0; row < count; ++row)
+    for (std::int64_t k = 0; k < from.inputs; ++k) rows[row * from.inputs + k] = from.at(first + row, k);
+}
+
 }  // namespace luthier::serve

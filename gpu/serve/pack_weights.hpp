@@ -14,4 +14,7 @@ bool holds_exactly(Storage storage, std::span<const float> values);
 // Writes panel i of `from` to where `into` has it; outputs past the end are zero. `room`: width * inputs floats of this thread.
 void pack_weights(const MatrixView& from, const WeightMatrix& into, std::int64_t i, const RowKernels& kernels, float* room, std::byte* out);
 
+// The other way round: rows [first, first + count) as f32, [count, inputs].
+void unpack_rows(const WeightMatrix& from, std::int64_t first, std::int64_t count, float* rows);
+
 }  // namespace luthier::serve

@@ -23,7 +23,11 @@ Result<checkpoint::Adapter> starting_adapter(const TrainingConfig& config, const
                                              const checkpoint::Decoder& decoder) {
   if (directory.empty()) return new_adapter(config, decoder);
   auto adapter = checkpoint::load_adapter(directory, decoder);
-  if (adapter) adapter->config.dropout = config.lora.dropout;
+  if (!adapter) return adapter;
+  if (config.lora.use_dora && !adapter->config.use_dora)
+    return invalid("lora.use_dora: the adapter to start from, " + directory.string() + ", is plain LoRA and stays so; leave use_dora out, or the adapter",
+                   "lora.use_dora");
+  adapter->config.dropout = config.lora.dropout;
   return adapter;
 }
 

@@ -144,6 +144,7 @@ std::optional<Error> read_lora(const json& object, TrainingConfig& config) {
   reader.positive("alpha", lora.alpha);
   reader.number("dropout", 0, 1, lora.dropout);
   reader.boolean("use_rslora", lora.use_rslora);
+  reader.boolean("use_dora", lora.use_dora);
   read_targets(reader, lora);
   read_pattern(reader, "rank_pattern", "ranks from 1 to " + std::to_string(rank_max), is_rank, lora.rank_pattern);
   read_pattern(reader, "alpha_pattern", "numbers greater than 0", is_positive, lora.alpha_pattern);
@@ -315,6 +316,7 @@ ordered_json lora_json(const TrainingConfig& config) {
   out["use_rslora"] = lora.use_rslora;
   for (const auto& [key, r] : lora.rank_pattern) out["rank_pattern"][key] = r;
   for (const auto& [key, alpha] : lora.alpha_pattern) out["alpha_pattern"][key] = alpha;
+  if (lora.use_dora) out["use_dora"] = true;
   if (config.loraplus_lr_ratio != 1) out["loraplus_lr_ratio"] = config.loraplus_lr_ratio;
   return out;
 }

@@ -78,6 +78,8 @@ Result<std::unique_ptr<Engine>> make_engine(const TrainRequest& request) {
   auto workspace = model::make_workspace(base.decoder, engine->trainable.lora_layout(), engine->prepared.pass);
   if (!workspace) return workspace.error();
   engine->workspace = std::move(*workspace);
+  if (request.adapter.empty() && engine->prepared.adapter.config.use_dora)
+    engine->trainable.start_magnitudes(engine->network, engine->workspace.scratch.weight);
   if (auto chosen = choose_objective(request, *engine); !chosen) return chosen.error();
   return engine;
 }

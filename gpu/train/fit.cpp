@@ -24,7 +24,7 @@ checkpoint::BaseStorage storage_of(const FitQuestion& q) { return is_full(q) ? c
 std::int64_t trained_values(const FitQuestion& q) {
   if (is_full(q)) return checkpoint::count_parameters(q.decoder);
   std::int64_t values = 0;
-  for (const auto& module : q.modules) values += module.a.shape[0] * module.a.shape[1] + module.b.shape[0] * module.b.shape[1];
+  for (const auto& module : q.modules) values += module.values();
   return values;
 }
 

@@ -1,6 +1,11 @@
 #include "gpu/train/merge.hpp"
 
 #include <cassert>
+#include <vector>
+
+#include "gpu/kernels/embedding.hpp"
+#include "gpu/kernels/reduce.hpp"
+#include "gpu/model/dora.hpp"
 
 namespace luthier::train {
 
@@ -26,6 +31,11 @@ void merge_adapter(const checkpoint::Adapter& adapter, checkpoint::Weights& weig
         const float factor = module.scale * b[row * rank + r];
         for (std::int64_t column = 0; column < in; ++column) w[row * in + column] += factor * a[r * in + column];
       }
+    if (module.magnitude.shape.empty()) continue;
+    std::vector<float> gains(static_cast<std::size_t>(out));
+    kernels::row_norms(out, in, w, gains.data());
+    for (std::size_t row = 0; row < gains.size(); ++row) gains[row] = model::dora_gain(module.magnitude.values[row], gains[row]);
+    kernels::scale_rows(out, in, gains.data(), w);
   }
 }
 

@@ -1,4 +1,4 @@
-// An adapter put into the weights of its model: W += scale * B A for each adapted layer.
+// An adapter put into the weights of its model: W += scale * B A for each adapted layer, whose rows get their magnitudes with DoRA.
 #pragma once
 
 #include "events/base/result.hpp"

@@ -41,7 +41,7 @@ std::size_t free_disk(const fs::path& out) {
 
 std::int64_t values_of(const checkpoint::Adapter& adapter) {
   std::int64_t values = 0;
-  for (const auto& module : adapter.modules) values += module.a.shape[0] * module.a.shape[1] + module.b.shape[0] * module.b.shape[1];
+  for (const auto& module : adapter.modules) values += module.values();
   return values;
 }
 
