@@ -96,15 +96,10 @@ class FilesetFold : public Fold<FilesetRow> {
 
 void apply(Table& table, const log::Record& record, const Event& event) { fold(FilesetFold(table, record), event); }
 
-std::string document(const TableView& table, std::string_view entity, const std::string& row) {
-  if (entity != "fileset") return row;
-  const auto fileset = json::from_json<FilesetRow>(row);
-  if (!fileset) {
-    table.report(with_context(fileset.error(), "reading a row of filesets"));
-    return row;
-  }
+std::string document(const TableView& table, const RowName& fileset, const std::string& row) {
+  if (fileset.entity != "fileset") return row;
   std::string files = "[";
-  table.scan(row_key("file", fileset->workspace, fileset->name) + "/", "", [&](const std::string&, const std::string& file) {
+  table.scan(row_key("file", fileset.workspace, fileset.name) + "/", "", [&](const std::string&, const std::string& file) {
     if (files.size() > 1) files += ',';
     files += file;
     return true;

@@ -3,6 +3,7 @@
 //   deployed/<workspace>/<deployment>                  the model that it is of
 //   served/<workspace>/<provider>                      the models that a provider says it serves, one a line
 //   serves/<workspace>/<model>/<source>/<ws>/<name>    the provider, "ws/name"; the source is a deployment or a provider's record
+//   serves/<workspace>/<model>                         somebody serves it, or has; nobody does most, which are read without a scan
 #include "projections/model_providers.hpp"
 
 #include <set>
@@ -22,9 +23,15 @@ constexpr std::size_t served_models_max = 10'000;  // of one provider; what goes
 std::string full(const World::Name& name) { return name.first + "/" + name.second; }
 std::string deployed(const World::Name& deployment) { return "deployed/" + full(deployment); }
 std::string served(const World::Name& provider) { return "served/" + full(provider); }
+std::string is_served(const std::string& model) { return "serves/" + model; }
 std::string serves(const std::string& model) { return "serves/" + model + "/"; }
 std::string serves(const std::string& model, std::string_view source, const World::Name& by) {
   return serves(model).append(source).append("/").append(full(by));
+}
+
+void put_provider(Table& table, const std::string& model, const std::string& key, const std::string& provider) {
+  table.put(is_served(model), "");
+  table.put(key, provider);
 }
 
 void set_serving(Table& table, const World::Name& deployment, bool is_serving, const std::string& provider) {
@@ -32,7 +39,7 @@ void set_serving(Table& table, const World::Name& deployment, bool is_serving, c
   if (!model) return;
   const auto key = serves(*model, "deployment", deployment);
   if (is_serving)
-    table.put(key, provider);
+    put_provider(table, *model, key, provider);
   else
     table.erase(key);
 }
@@ -56,7 +63,7 @@ void set_served(Table& table, const World::Name& provider, const std::set<std::s
   for (std::string model; std::getline(before, model);) table.erase(serves(model, "provider", provider));
   std::string lines;
   for (const auto& model : models) {
-    table.put(serves(model, "provider", provider), full(provider));
+    put_provider(table, model, serves(model, "provider", provider), full(provider));
     lines += model + "\n";
   }
   if (lines.empty())
@@ -131,6 +138,7 @@ void follow_providers(Table& table, const log::Record& record, const Event& even
 
 std::string providers_of(const TableView& table, const std::string& workspace, const std::string& model) {
   std::set<std::string> providers;
+  if (!table.get(is_served(workspace + "/" + model))) return "[]";
   table.scan(serves(workspace + "/" + model), "", [&](const std::string&, const std::string& provider) {
     providers.insert(provider);
     return true;

@@ -55,6 +55,9 @@ std::string nested_in(std::string_view workspace, std::string_view model) {
   return std::string("nested/").append(workspace).append("/").append(model).append("/");
 }
 
+// "nested/default/smol": it has an adapter, or had one. Most models have none, and are read without a scan.
+std::string has_nested(std::string_view workspace, std::string_view model) { return row_key("nested", workspace, model); }
+
 // The spec that was read; there is none until the checkpoint has been.
 std::string spec_key(std::string_view workspace, std::string_view model) { return row_key("spec", workspace, model); }
 
@@ -120,6 +123,7 @@ class ModelFold : public Fold<ModelRow> {
   }
 
   void on(const ModelDeleted&) {
+    table_.erase(has_nested(record_.workspace, record_.name));
     table_.erase(spec_key(record_.workspace, record_.name));
     erase();
   }
@@ -143,6 +147,7 @@ class ModelFold : public Fold<ModelRow> {
     row.served_name = served_name(record_.workspace, created.adapter);
     put(adapter_key(created.adapter), std::move(row));
     table_.put(nested_in(record_.workspace, record_.name) + created.adapter, "");
+    table_.put(has_nested(record_.workspace, record_.name), "");
     touch_model();
   }
 
@@ -200,28 +205,29 @@ void apply(Table& table, const log::Record& record, const Event& event) {
   follow_providers(table, record, event);
 }
 
-std::string document(const TableView& table, std::string_view entity, const std::string& row) {
-  if (entity != "model") return row;
-  const auto model = json::from_json<ModelRow>(row);
-  if (!model) {
-    table.report(with_context(model.error(), "reading a row of models"));
-    return row;
-  }
-  const std::string prefix = nested_in(model->workspace, model->name);
+std::string adapters_of(const TableView& table, const std::string& workspace, std::string_view model) {
   std::string adapters = "[";
+  if (!table.get(has_nested(workspace, model))) return adapters += ']';
+  const std::string prefix = nested_in(workspace, model);
   table.scan(prefix, "", [&](const std::string& key, const std::string&) {
     if (adapters.size() > 1) adapters += ',';
-    const auto name = parse_reference(key.substr(prefix.size()), model->workspace);
+    const auto name = parse_reference(key.substr(prefix.size()), workspace);
     adapters += name ? table.get(row_key("adapter", name->first, name->second)).value_or("null") : "null";
     return true;
   });
-  auto document = with_member(row, "spec", table.get(spec_key(model->workspace, model->name)).value_or("null"));
-  document = with_member(document, "providers", providers_of(table, model->workspace, model->name));
-  return with_member(document, "adapters", adapters + "]");
+  return adapters += ']';
+}
+
+std::string document(const TableView& table, const RowName& name, const std::string& row) {
+  if (name.entity != "model") return row;
+  const std::string workspace(name.workspace), model(name.name);
+  auto document = with_member(row, "spec", table.get(spec_key(workspace, model)).value_or("null"));
+  document = with_member(document, "providers", providers_of(table, workspace, model));
+  return with_member(document, "adapters", adapters_of(table, workspace, model));
 }
 
 }  // namespace
 
-const Projection models{"models", 3, {"model", "adapter"}, &apply, &document};
+const Projection models{"models", 4, {"model", "adapter"}, &apply, &document};
 
 }  // namespace luthier::projections

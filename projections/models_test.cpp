@@ -71,6 +71,22 @@ TEST_CASE("an adapter of another workspace has its row there, and is in its mode
   CHECK_FALSE((*(*read_models_at(told.log, told.log.head().position))->get("adapter", "lab", "hand")).has_value());
 }
 
+TEST_CASE("a model that has lost its adapters, or has the name of one that had some, has none") {
+  StoryLog told;
+  told.workshop();
+  const auto adapters = [&] { return document(told, "model", "smol").find("adapters")->array()->size(); };
+  told.must("smol", CreateAdapter{"hand", "rows", "", true, LoraShape{4, 8}});
+  CHECK(adapters() == 1);
+  told.must("smol", DeleteAdapter{"hand"});
+  CHECK(adapters() == 0);
+  told.must("smol", CreateAdapter{"foot", "rows", "", true, LoraShape{4, 8}});
+  told.must("smol", DeleteModel{});
+  told.must("smol", CreateModel{"smol-files", "", "", {}});
+  CHECK(adapters() == 0);
+  told.must("smol", CreateAdapter{"hand", "rows", "", true, LoraShape{4, 8}});
+  CHECK(adapters() == 1);
+}
+
 TEST_CASE("a model's document names who serves it now") {
   StoryLog told;
   told.workshop();

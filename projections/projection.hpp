@@ -12,13 +12,17 @@
 
 namespace luthier::projections {
 
+struct RowName {
+  std::string_view entity, workspace, name;
+};
+
 struct Projection {
   std::string_view name;
   int format;  // raised whenever the fold or its rows change: the projection is then folded again
   std::vector<std::string_view> entities;  // whose rows it has
   void (*apply)(Table& table, const log::Record& record, const events::Event& event);
   // The document of a row, with what is kept beside it.
-  std::string (*document)(const TableView& table, std::string_view entity, const std::string& row);
+  std::string (*document)(const TableView& table, const RowName& name, const std::string& row);
 };
 
 std::span<const Projection> all_projections();

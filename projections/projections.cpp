@@ -8,6 +8,8 @@
 
 #include <rocksdb/db.h>
 #include <rocksdb/env.h>
+#include <rocksdb/filter_policy.h>
+#include <rocksdb/table.h>
 
 #include <atomic>
 #include <mutex>
@@ -46,6 +48,12 @@ rocksdb::Options options_of(rocksdb::Env* env) {
   options.write_buffer_size = 16 << 20;
   options.max_open_files = 256;
   options.keep_log_file_num = 2;
+  // Much is asked for that is not there: the spec and the adapters of a model that has none, the row of what is about to be made.
+  options.memtable_whole_key_filtering = true;
+  options.memtable_prefix_bloom_size_ratio = 0.02;
+  rocksdb::BlockBasedTableOptions table;
+  table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
   return options;
 }
 

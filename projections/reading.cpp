@@ -32,7 +32,7 @@ Result<std::optional<std::string>> get_document(const Projection& projection, co
                                                 const std::string& workspace, const std::string& name) {
   if (!may_exist(entity, workspace, name)) return std::optional<std::string>();
   auto row = table.get(row_key(stored_as(entity), workspace, name));
-  if (row) row = projection.document(table, entity, *row);
+  if (row) row = projection.document(table, {entity, workspace, name}, *row);
   if (table.problem()) return *table.problem();
   return row;
 }
@@ -46,7 +46,7 @@ Result<Page> list_documents(const Projection& projection, const TableView& table
   std::string last;
   std::size_t bytes = 0;
   table.scan(prefix, after.empty() ? "" : prefix + after, [&](const std::string& key, const std::string& row) {
-    std::string document = projection.document(table, entity, row);
+    std::string document = projection.document(table, {entity, workspace, std::string_view(key).substr(prefix.size())}, row);
     if (page.items.size() == limit || (!page.items.empty() && bytes + document.size() > page_bytes_max)) {
       page.next = last;
       return false;

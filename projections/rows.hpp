@@ -9,6 +9,7 @@
 #include "events/json/fields.hpp"
 #include "events/log/event_log.hpp"
 #include "events/world/catalogue.hpp"
+#include "projections/projection.hpp"
 #include "projections/table.hpp"
 
 namespace luthier::projections {
@@ -104,7 +105,7 @@ void fold(TheFold fold, const events::Event& event) {
       event);
 }
 
-inline std::string as_it_is(const TableView&, std::string_view, const std::string& row) { return row; }
+inline std::string as_it_is(const TableView&, const RowName&, const std::string& row) { return row; }
 
 // `{"a":1}` and `[2]` -> `{"a":1,"name":[2]}`
 std::string with_member(const std::string& document, std::string_view name, const std::string& value);

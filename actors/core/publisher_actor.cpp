@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <caf/all.hpp>
+#include <span>
+#include <utility>
 
 #include "actors/bus/subjects.hpp"
 #include "actors/core/messages.hpp"
@@ -40,7 +42,33 @@ class Publisher {
         warn_("the publisher cannot read the log: " + records.error().message);
         return again();
       }
-      send(*records);
+      std::vector<const log::Record*> read;
+      for (const auto& record : *records) read.push_back(&record);
+      send(read);
+    }
+  }
+
+  // What was committed is at hand, once all that was said at a time has been heard; what was missed is read from the log.
+  void hear(const std::shared_ptr<const Commit>& commit) {
+    if (heard_.empty()) self_->send(self_, Flush{});
+    heard_.push_back(commit);
+  }
+
+  void publish_heard() {
+    const auto heard = std::exchange(heard_, {});
+    if (!aligned_) return;
+    std::vector<const log::Record*> fresh;
+    for (const auto& commit : heard)
+      for (const auto& record : commit->records)
+        if (record.position == next_ + static_cast<Position>(fresh.size())) fresh.push_back(&record);
+    if (fresh.empty()) {
+      const bool is_behind = !heard.empty() && heard.back()->records.back().position >= next_;
+      return is_behind ? publish() : void();
+    }
+    for (std::span rest(fresh); !rest.empty() && in_flight_ < settings_.publish_window_max;) {
+      const auto count = std::min({rest.size(), settings_.publish_batch_max, settings_.publish_window_max - in_flight_});
+      send(rest.first(count));
+      rest = rest.subspan(count);
     }
   }
 
@@ -69,14 +97,15 @@ class Publisher {
     return {};
   }
 
-  void send(const std::vector<log::Record>& records) {
+  void send(std::span<const log::Record* const> records) {
     std::vector<bus::Message> messages;
-    for (const auto& record : records)
-      messages.push_back({bus::event_subject(record.workspace, record.stream.entity, record.name, record.type), "",
-                          {{"Luthier-Hash", record.hash}}, projections::to_cloud_event(record)});
+    messages.reserve(records.size());
+    for (const auto* record : records)
+      messages.push_back({bus::event_subject(record->workspace, record->stream.entity, record->name, record->type), "",
+                          {{"Luthier-Hash", record->hash}}, projections::to_cloud_event(*record)});
     in_flight_ += records.size();
-    next_ = records.back().position + 1;
-    bus_->publish_events(records.front().position, std::move(messages),
+    next_ = records.back()->position + 1;
+    bus_->publish_events(records.front()->position, std::move(messages),
                          [me = caf::actor_cast<caf::actor>(self_), count = records.size(), generation = generation_](Result<void> result) {
                            caf::anon_send(me, EventsStored{generation, count, result ? std::nullopt : std::optional<Error>(result.error())});
                          });
@@ -98,6 +127,7 @@ class Publisher {
   std::int64_t generation_ = 0;
   std::size_t in_flight_ = 0;
   Position next_ = 1;
+  std::vector<std::shared_ptr<const Commit>> heard_;
   bool aligned_ = false;
 };
 
@@ -109,7 +139,8 @@ caf::behavior publisher_actor(caf::event_based_actor* self, bus::Bus* bus, const
   self->send(log_actor, Follow{caf::actor_cast<caf::actor>(self), log->head().position});
   self->send(self, Tick{});
   return {
-      [=](const Committed&) { publisher->publish(); },  // a hint: what is published is read from the log
+      [=](const Committed& committed) { publisher->hear(committed.commit); },
+      [=](const Flush&) { publisher->publish_heard(); },
       [=](const EventsStored& stored) { publisher->stored(stored); },
       [=](const Tick&) { publisher->look(); },
   };

@@ -27,6 +27,8 @@ class StreamBus final : public bus::Bus {
  public:
   std::vector<bus::Message> stream;
   int refuse = 0;      // so many of the next events fail
+  bool holds_answers = false;  // until they are let go
+  std::vector<std::function<void()>> held;
   bool lose_answers = false;  // they are stored, and their confirmation never comes as such
 
   void publish(bus::Message) override {}
@@ -45,7 +47,12 @@ class StreamBus final : public bus::Bus {
       ++position;
     }
     if (lose_answers) answer = Error{ErrorCode::unavailable, "no answer", ""};
-    done(answer);
+    if (holds_answers) held.push_back([done, answer] { done(answer); });
+    else done(answer);
+  }
+  void let_go() {
+    holds_answers = false;
+    for (const auto& answer : std::exchange(held, {})) answer();
   }
   bool connected() const override { return true; }
 };
@@ -133,6 +140,24 @@ TEST_CASE("invariant 7: a stream that was thrown away, or has lost its tail, is 
   p.append(1);
   p.pass(Settings{}.publish_retry);
   CHECK(p.is_copied());
+}
+
+TEST_CASE("invariant 7: what is committed while the window is full follows as soon as it is not, each event once and in order") {
+  Publishing p;
+  p.append(2);
+  p.bus.holds_answers = true;
+  p.append(200);
+  CHECK(p.bus.stream.size() == 202);
+  p.append(100);  // of which some fit
+  CHECK(p.bus.stream.size() == 2 + Settings{}.publish_window_max);
+  p.append(100);  // of which none does
+  CHECK(p.bus.stream.size() == 2 + Settings{}.publish_window_max);
+  p.bus.let_go();
+  p.pass(std::chrono::milliseconds(0));
+  CHECK(p.is_copied());
+  p.append(30);
+  CHECK(p.is_copied());
+  CHECK(p.warnings.empty());
 }
 
 TEST_CASE("a stream that holds another log's event is left alone, and said") {

@@ -12,6 +12,9 @@ TEST_CASE("a time is written in UTC with microseconds") {
   CHECK(format_time(1'795'464'904'123'456) == "2026-11-23T20:15:04.123456Z");
   CHECK(format_time(951'782'400'000'000) == "2000-02-29T00:00:00.000000Z");
   CHECK(format_time(-1) == "1969-12-31T23:59:59.999999Z");
+  CHECK(format_time(-62'167'219'200'000'000) == "0000-01-01T00:00:00.000000Z");
+  CHECK(format_time(253'402'300'799'999'999) == "9999-12-31T23:59:59.999999Z");
+  CHECK(format_time(253'402'300'800'000'000) == "10000-01-01T00:00:00.000000Z");
 }
 
 TEST_CASE("a time that was written is read back") {

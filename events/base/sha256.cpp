@@ -24,10 +24,28 @@ Context make_context() {
   return context;
 }
 
+// Looked up once: a digest of a short text takes less time than the look-up.
+const EVP_MD* algorithm() {
+  static const EVP_MD* const fetched = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+  if (!fetched) throw std::bad_alloc();
+  return fetched;
+}
+
 // OpenSSL answers 1 unless memory is out or the provider is gone, neither of which a caller could do anything about.
 void must_succeed(int answer) {
   assert(answer == 1);
   if (answer != 1) throw std::bad_alloc();
+}
+
+std::string to_hex(const std::array<std::byte, 32>& bytes) {
+  constexpr std::string_view digits = "0123456789abcdef";
+  std::string text;
+  text.reserve(2 * bytes.size());
+  for (const auto byte : bytes) {
+    text += digits[std::to_integer<unsigned>(byte) >> 4];
+    text += digits[std::to_integer<unsigned>(byte) & 15];
+  }
+  return text;
 }
 
 }  // namespace
@@ -37,7 +55,7 @@ struct Sha256::State {
 };
 
 Sha256::Sha256() : state_(std::make_unique<State>()) {
-  must_succeed(EVP_DigestInit_ex(state_->context.get(), EVP_sha256(), nullptr));
+  must_succeed(EVP_DigestInit_ex2(state_->context.get(), algorithm(), nullptr));
 }
 Sha256::Sha256(Sha256&&) noexcept = default;
 Sha256& Sha256::operator=(Sha256&&) noexcept = default;
@@ -57,20 +75,12 @@ std::array<std::byte, 32> Sha256::digest() const {
   return result;
 }
 
-std::string Sha256::hex() const {
-  constexpr std::string_view digits = "0123456789abcdef";
-  std::string text;
-  for (const auto byte : digest()) {
-    text += digits[std::to_integer<unsigned>(byte) >> 4];
-    text += digits[std::to_integer<unsigned>(byte) & 15];
-  }
-  return text;
-}
+std::string Sha256::hex() const { return to_hex(digest()); }
 
 std::string sha256_hex(std::span<const std::byte> bytes) {
-  Sha256 sum;
-  sum.update(bytes);
-  return sum.hex();
+  std::array<std::byte, 32> result{};
+  must_succeed(EVP_Digest(bytes.data(), bytes.size(), reinterpret_cast<unsigned char*>(result.data()), nullptr, algorithm(), nullptr));
+  return to_hex(result);
 }
 
 std::string sha256_hex(std::string_view text) { return sha256_hex(std::as_bytes(std::span(text))); }

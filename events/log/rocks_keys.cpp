@@ -120,6 +120,8 @@ rocksdb::Options options(const Tuning& tuning) {
   options.compression = rocksdb::kNoCompression;  // grep finds an event in the files
   options.write_buffer_size = tuning.write_buffer_bytes;
   options.arena_block_size = 64 << 10;
+  options.memtable_whole_key_filtering = true;  // as below, for what is not in a file yet
+  options.memtable_prefix_bloom_size_ratio = 0.02;
   options.max_write_buffer_number = 2;
   options.max_background_jobs = 2;
   options.max_file_opening_threads = 1;
