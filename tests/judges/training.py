@@ -49,12 +49,19 @@ EVERY_ADAPTER = [(TINY, GOLDEN / "models/llama-tiny-adapter")]
 EVERY_ADAPTER += [(TINY, file.parent) for file in sorted((GOLDEN / "checkpoint").glob("*/adapter_config.json"))]
 EVERY_ADAPTER += [(BIASED if "biased" in file.parent.name else TIED, file.parent)
                   for file in sorted((GOLDEN / "train").glob("*/adapter_config.json"))]
+DORA = GOLDEN / "dora"
+EVERY_ADAPTER += [(GOLDEN / case["base"], DORA / name) for name, case in json.loads((DORA / "cases.json").read_text()).items()
+                  if case["base"].startswith("train/")]
 LORAS = {
     "one-kv-head": dict(r=4, lora_alpha=8, target_modules="all-linear"),
     "all-biases-untied": dict(r=3, lora_alpha=6, use_rslora=True, target_modules=["q_proj", "o_proj", "up_proj", "lm_head"]),
     "wide-head": dict(r=4, lora_alpha=4, target_modules=r".*\.1\..*_proj", rank_pattern={"k_proj": 2, "1.mlp.up_proj": 7},
                       alpha_pattern={"o_proj": 32}),
     "rope-linear-untied": dict(r=1, lora_alpha=16, target_modules=["v_proj", "down_proj"], layers_to_transform=[0]),
+    "all-kv-heads-untied": dict(r=4, lora_alpha=8, use_dora=True, target_modules="all-linear"),
+    "attention-bias": dict(r=3, lora_alpha=6, use_dora=True, use_rslora=True, target_modules=["q_proj", "v_proj", "o_proj", "down_proj", "lm_head"],
+                           rank_pattern={"v_proj": 5}, alpha_pattern={"o_proj": 32}),
+    "six-over-two": dict(r=2, lora_alpha=4, use_dora=True, target_modules=["k_proj", "gate_proj"]),
 }
 
 
@@ -79,7 +86,11 @@ def new_model(scratch, name):
 
 def new_adapter(scratch, model, name, **config):
     adapted = get_peft_model(their_model(model), LoraConfig(task_type="CAUSAL_LM", **config))
-    fill(((n, p) for n, p in adapted.named_parameters() if "lora_" in n), 0.1)
+    fill(((n, p) for n, p in adapted.named_parameters() if "lora_A" in n or "lora_B" in n), 0.1)
+    with torch.no_grad():
+        for parameter, p in adapted.named_parameters():
+            if "magnitude" in parameter:
+                p.mul_(1 + 0.2 * torch.randn_like(p))
     adapted.save_pretrained(scratch / name)
     return scratch / name
 
@@ -90,6 +101,19 @@ def same_answers(what, model, adapter=None):
     ours, expected = our_logits(LUTHIER, model, sequences, adapter), their_logits(judge, sequences)
     same_logits(f"logits of {what}", ours, expected)
     close_bf16(f"bf16 logits of {what}", our_logits(LUTHIER, model, sequences, adapter, "bf16"), ours)
+
+
+@torch.no_grad()
+def same_words(what, model, adapter):
+    """Greedily generated ids, by the network that serves."""
+    judge, prompt, new = their_model(model, adapter), [5, 17, 200, 33, 9], 24
+    end_id = judge.config.eos_token_id
+    said = judge.generate(input_ids=torch.tensor([prompt]), attention_mask=torch.ones(1, len(prompt), dtype=torch.long), do_sample=False,
+                          max_new_tokens=new, pad_token_id=end_id)[0, len(prompt):].tolist()
+    ours = json.loads(luthier(LUTHIER, "generate", "--model", model, "--adapter", adapter, "--tokens", json.dumps(prompt), "--max-tokens", new,
+                              "--temperature", 0, "--ids"))
+    strip = lambda ids: ids[:ids.index(end_id)] if end_id in ids else ids
+    check(f"words of {what}", strip(ours) == strip(said), f"{ours[:6]} …")
 
 
 # ------------------------------------------------------------------------------------------------------------------ rows
@@ -143,7 +167,7 @@ def write_rows(path, rows):
 
 def parameter_name(name):
     """As a checkpoint or PEFT's file has it."""
-    return name.replace(".default.", ".")
+    return name.removesuffix(".default.weight") if name.endswith("magnitude_vector.default.weight") else name.replace(".default.", ".")
 
 
 def same_gradients(scratch, what, model, rows, adapter=None, expected_rows=None):
@@ -190,6 +214,10 @@ CASES = [
     Case("LoRA, cosine, rsLoRA, from the beginning", BIASED, COMMON | {
         "method": "lora", "lora": {"r": 4, "alpha": 4, "dropout": 0, "target_modules": ["q_proj", "v_proj", "down_proj"], "use_rslora": True},
         "epochs": 3, "schedule": "cosine", "gradient_accumulation": 1, "batch_size": 3}),
+    Case("DoRA, cosine, from PEFT's adapter", BIASED, COMMON | LORA | {"max_steps": 9, "schedule": "cosine"}, DORA / "part"),
+    Case("DoRA, linear, packed, from the beginning", TIED, COMMON | {
+        "method": "lora", "lora": {"r": 4, "alpha": 8, "use_dora": True, "use_rslora": True, "rank_pattern": {"v_proj": 2}, "target_modules": "all-linear"},
+        "max_steps": 8, "schedule": "linear", "packing": True}),
     Case("full, linear, rows that are cut", BIASED, COMMON | {"method": "full", "epochs": 2, "schedule": "linear", "max_seq_length": 13}),
     Case("full, cosine, packed, clipped", TIED, COMMON | {"method": "full", "max_steps": 8, "schedule": "cosine", "packing": True, "max_grad_norm": 0.2,
                                                          "min_learning_rate": 0, "max_seq_length": 40}),
@@ -262,7 +290,7 @@ def same_training(scratch, number, case, rows):
     before = weights_of(judge)
     if lora and not case.adapter:
         check(f"{case.name}: the new adapter changes nothing, and can learn",
-              all(value.any() == ("lora_A" in name) for name, value in before.items()))
+              all(value.any() == ("lora_B" not in name) for name, value in before.items()))
     expected, ours = train_theirs(judge, rows, case.config, scratch), train_ours(case, case.config, data, out)
     if len(ours) != len(expected):
         return check(case.name, False, f"{len(ours)} steps, not {len(expected)}")
@@ -291,6 +319,8 @@ def main():
             same_answers(model.name, model)
         for model, adapter in EVERY_ADAPTER + adapters:
             same_answers(f"{adapter.name} on {model.name}", model, adapter)
+            if json.loads((adapter / "adapter_config.json").read_text())["use_dora"]:
+                same_words(f"{adapter.name} on {model.name}", model, adapter)
         rows = id_rows(6)
         for model in [TINY, TIED, BIASED, *made.values()]:
             same_gradients(scratch, model.name, model, rows)
