@@ -1,5 +1,7 @@
 #include "gpu/checkpoint/adapter.hpp"
 
+#include <algorithm>
+#include <cstdint>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -161,18 +163,32 @@ std::map<std::string, TensorToWrite> tensors_to_write(const Adapter& adapter, st
   return tensors;
 }
 
-}  // namespace
-
-Result<Adapter> make_adapter(const LoraConfig& config, const Decoder& decoder) {
-  const auto selected = select_layers(config, decoder, true);
-  if (!selected) {
-    auto error = selected.error();
-    return invalid("lora." + error.message, "lora." + error.field);
-  }
-  return allocate(config, *selected);
+bool can_be_viewed(const Found& found, const std::vector<SelectedLayer>& selected) {
+  const auto is_plain = [](const SelectedLayer& each) { return each.parameter.empty(); };
+  return std::all_of(selected.begin(), selected.end(), is_plain) && std::all_of(found.begin(), found.end(), [](const auto& each) {
+    const auto& tensor = *each.second;
+    return tensor.dtype == Dtype::f32 && reinterpret_cast<std::uintptr_t>(tensor.bytes.data()) % alignof(float) == 0;
+  });
 }
 
-Result<Adapter> load_adapter(const fs::path& directory, const Decoder& decoder) {
+// Nobody writes to it: the memory is the file's.
+Adapter view(const LoraConfig& config, const std::vector<SelectedLayer>& selected, const Found& found, const SafetensorsFile& file) {
+  const auto holder = std::make_shared<SafetensorsFile>(file);
+  Adapter adapter{config, {}, std::shared_ptr<float[]>(holder, nullptr)};
+  const auto tensor_of = [&](const std::string& name) {
+    const auto& stored = *found.at(name);
+    auto* const values = reinterpret_cast<float*>(const_cast<std::byte*>(stored.bytes.data()));
+    return Tensor{stored.shape, {values, stored.count()}};
+  };
+  for (const auto& each : selected) {
+    const auto& name = each.layer.name;
+    adapter.modules.push_back({name, each.r, each.scale, tensor_of(a_name(name)), tensor_of(b_name(name)), each.parameter, each.expert, each.experts});
+    if (config.use_dora) adapter.modules.back().magnitude = tensor_of(magnitude_name(name));
+  }
+  return adapter;
+}
+
+Result<Adapter> read_adapter(const fs::path& directory, const Decoder& decoder, bool is_view) {
   const auto config_path = directory / "adapter_config.json";
   auto config = read_lora_config(config_path);
   if (!config) return config.error();
@@ -185,11 +201,26 @@ Result<Adapter> load_adapter(const fs::path& directory, const Decoder& decoder) 
   const auto found = strip_prefix(*file, path);
   if (!found) return found.error();
   if (auto complete = check_tensors(*found, *config, *selected, path); !complete) return complete.error();
+  if (is_view && can_be_viewed(*found, *selected)) return view(*config, *selected, *found, *file);
   auto adapter = allocate(*config, *selected);
   if (!adapter) return with_context(adapter.error(), path);
   if (auto read = read_tensors(*found, *adapter); !read) return with_context(read.error(), path);
   return adapter;
 }
+
+}  // namespace
+
+Result<Adapter> make_adapter(const LoraConfig& config, const Decoder& decoder) {
+  const auto selected = select_layers(config, decoder, true);
+  if (!selected) {
+    auto error = selected.error();
+    return invalid("lora." + error.message, "lora." + error.field);
+  }
+  return allocate(config, *selected);
+}
+
+Result<Adapter> load_adapter(const fs::path& directory, const Decoder& decoder) { return read_adapter(directory, decoder, false); }
+Result<Adapter> view_adapter(const fs::path& directory, const Decoder& decoder) { return read_adapter(directory, decoder, true); }
 
 Result<void> write_adapter_tensors(const fs::path& file, const Adapter& adapter) {
   std::map<std::string, Stack> stacks;

@@ -12,6 +12,7 @@
 namespace luthier::checkpoint {
 namespace {
 
+constexpr std::size_t huge_pages_min = std::size_t{32} << 20;
 constexpr auto unlimited = std::numeric_limits<std::uint64_t>::max();
 
 // The number after `key` in a file of "key number" lines; `otherwise` when there is none.
@@ -93,10 +94,11 @@ Result<std::shared_ptr<float[]>> allocate_floats(std::size_t count, const std::s
   const auto bytes = std::max<std::size_t>(count, 1) * sizeof(float);
   if (count > unlimited / sizeof(float)) return check_memory(unlimited, what, 1).error();
   if (auto enough = check_memory(bytes, what); !enough) return enough.error();
-  // Fresh pages are zero already, and huge ones make both the first touch and every later matrix product cheaper.
+  // Fresh pages are zero already, and huge ones make both the first touch and every later matrix product cheaper. Of a few megabytes they
+  // are not worth the time that the system may spend on moving others together.
   void* start = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (start == MAP_FAILED) return check_memory(bytes, what, 1).error();
-  ::madvise(start, bytes, MADV_HUGEPAGE);
+  if (bytes >= huge_pages_min) ::madvise(start, bytes, MADV_HUGEPAGE);
   return std::shared_ptr<float[]>(static_cast<float*>(start), [bytes](float* floats) { ::munmap(floats, bytes); });
 }
 

@@ -1,5 +1,7 @@
 #include "gpu/serve/adapter_registry.hpp"
 
+#include <future>
+
 #include "gpu/serve/network.hpp"
 
 namespace luthier::serve {
@@ -7,11 +9,6 @@ namespace luthier::serve {
 Result<AdapterChange> AdapterRegistry::load(const std::string& name, const std::filesystem::path& directory,
                                             std::string version) {
   const std::lock_guard one_at_a_time(loading_);
-  if (version.empty()) {
-    auto digest = adapter_digest(directory);
-    if (!digest) return digest.error();
-    version = std::move(*digest);
-  }
   const auto before = find(name);
   if (before && before->version == version) return AdapterChange::unchanged;
   if (!before) {
@@ -20,18 +17,33 @@ Result<AdapterChange> AdapterRegistry::load(const std::string& name, const std::
       return Error{ErrorCode::limit, "adapter \"" + name + "\" cannot be loaded: " + std::to_string(adapters_max_) +
                    " adapters are loaded already, which is the most; unload one first", "lora_name"};
   }
-  auto read = checkpoint::load_adapter(directory, network_.decoder());
+  // The digest takes as long as all the rest: both at once.
+  std::future<Result<std::string>> digest;
+  if (version.empty()) digest = std::async(std::launch::async, adapter_digest, directory);
+  auto read = read_adapter(directory);
+  if (digest.valid()) {
+    auto known = digest.get();
+    if (!known) return known.error();
+    version = std::move(*known);
+    if (before && before->version == version) return AdapterChange::unchanged;
+  }
   if (!read) return read.error();
-  auto adapter = std::make_shared<LoadedAdapter>();
+  const auto adapter = std::move(*read);
   adapter->name = name;
   adapter->version = std::move(version);
+  const std::lock_guard lock(mutex_);
+  adapters_[name] = adapter;
+  return before ? AdapterChange::replaced : AdapterChange::loaded;
+}
+
+Result<std::shared_ptr<LoadedAdapter>> AdapterRegistry::read_adapter(const std::filesystem::path& directory) const {
+  const auto read = checkpoint::view_adapter(directory, network_.decoder());
+  if (!read) return read.error();
+  auto adapter = std::make_shared<LoadedAdapter>();
   adapter->path = directory;
   adapter->base_model = read->config.base_model_name_or_path;
-  if (auto packed = pack_adapter(*read, network_, *adapter); !packed)
-    return with_context(packed.error(), directory.string());
-  const std::lock_guard lock(mutex_);
-  adapters_[name] = std::move(adapter);
-  return before ? AdapterChange::replaced : AdapterChange::loaded;
+  if (auto packed = pack_adapter(*read, network_, *adapter); !packed) return with_context(packed.error(), directory.string());
+  return adapter;
 }
 
 bool AdapterRegistry::unload(const std::string& name) {

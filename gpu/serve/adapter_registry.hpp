@@ -39,6 +39,8 @@ class AdapterRegistry {
   std::vector<AdapterInfo> list() const;
 
  private:
+  Result<std::shared_ptr<LoadedAdapter>> read_adapter(const std::filesystem::path& directory) const;
+
   const Network& network_;
   const std::int64_t adapters_max_;
   std::mutex loading_;  // one load at a time: reading files must not hold up find()

@@ -74,19 +74,19 @@ Result<void> load_adapters(Engine& engine, const std::vector<std::string>& adapt
   return {};
 }
 
-Result<std::vector<std::int32_t>> prompt_ids(const GenerateOptions& options, const text::Tokenizer& tokenizer) {
-  if (options.prompt.has_value() == options.tokens.has_value()) return invalid("give either --prompt or --tokens", "prompt");
-  if (options.tokens) {
-    const auto parsed = nlohmann::json::parse(*options.tokens, nullptr, false);
-    std::vector<std::int32_t> ids;
-    bool good = parsed.is_array();
-    for (const auto& id : parsed.is_array() ? parsed : nlohmann::json::array()) {
-      good = good && id.is_number_integer() && id.get<double>() >= 0 && id.get<double>() <= INT32_MAX;
-      if (good) ids.push_back(id.get<std::int32_t>());
-    }
-    if (!good) return invalid("--tokens must be a JSON array of token ids, for example [1,2]", "tokens");
-    return ids;
+Result<std::vector<std::int32_t>> given_ids(const std::string& tokens) {
+  const auto parsed = nlohmann::json::parse(tokens, nullptr, false);
+  std::vector<std::int32_t> ids;
+  bool good = parsed.is_array();
+  for (const auto& id : parsed.is_array() ? parsed : nlohmann::json::array()) {
+    good = good && id.is_number_integer() && id.get<double>() >= 0 && id.get<double>() <= INT32_MAX;
+    if (good) ids.push_back(id.get<std::int32_t>());
   }
+  if (!good) return invalid("--tokens must be a JSON array of token ids, for example [1,2]", "tokens");
+  return ids;
+}
+
+Result<std::vector<std::int32_t>> prompt_ids(const GenerateOptions& options, const text::Tokenizer& tokenizer) {
   if (!options.chat) return tokenizer.encode(*options.prompt, true);
   const auto body = nlohmann::ordered_json{{"model", "-"}, {"messages", {{{"role", "user"}, {"content", *options.prompt}}}}};
   const auto request = read_chat_request(body, tokenizer);
@@ -95,15 +95,20 @@ Result<std::vector<std::int32_t>> prompt_ids(const GenerateOptions& options, con
 }
 
 Result<Piece> generate_one(const GenerateOptions& options) {
-  auto tokenizer = text::Tokenizer::load(options.model);
-  if (!tokenizer) return tokenizer.error();
-  auto ids = prompt_ids(options, *tokenizer);
+  if (options.prompt.has_value() == options.tokens.has_value()) return invalid("give either --prompt or --tokens", "prompt");
+  std::optional<text::Tokenizer> tokenizer;  // of token ids the engine loads it beside the weights
+  if (options.prompt) {
+    auto loaded = text::Tokenizer::load(options.model);
+    if (!loaded) return loaded.error();
+    tokenizer = std::move(*loaded);
+  }
+  auto ids = tokenizer ? prompt_ids(options, *tokenizer) : given_ids(*options.tokens);
   if (!ids) return ids.error();
   // No more key-value cache than this one answer needs: clearing it would take longer than the first token.
   const auto context = static_cast<std::int64_t>(ids->size()) + std::min<std::int64_t>(options.tokens_max, INT32_MAX);
   EngineOptions engine_options{.threads = options.threads, .context_max = context, .requests_running_max = 1, .requests_waiting_max = 1, .adapters_max = 1,
                                .weights = options.weights};
-  auto engine = Engine::start(options.model, std::move(*tokenizer), engine_options);
+  auto engine = tokenizer ? Engine::start(options.model, std::move(*tokenizer), engine_options) : Engine::start(options.model, engine_options);
   if (!engine) return engine.error();
   GenerationRequest request;
   request.prompt = std::move(*ids);

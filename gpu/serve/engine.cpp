@@ -58,19 +58,27 @@ Result<KvCache> allocate_cache(const Network& network, const EngineOptions& opti
 Engine::Engine() : parts_(std::make_unique<Parts>()) {}
 
 Result<std::unique_ptr<Engine>> Engine::start(const std::filesystem::path& model, const EngineOptions& options) {
-  auto tokenizer = text::Tokenizer::load(model);
-  if (!tokenizer) return tokenizer.error();
-  return start(model, std::move(*tokenizer), options);
+  auto tokenizer = std::async(std::launch::async, [&model] { return text::Tokenizer::load(model); });  // while the weights are read
+  return start(model, std::move(tokenizer), options);
 }
 
 Result<std::unique_ptr<Engine>> Engine::start(const std::filesystem::path& model, text::Tokenizer tokenizer, const EngineOptions& options) {
+  std::promise<Result<text::Tokenizer>> loaded;
+  loaded.set_value(std::move(tokenizer));
+  return start(model, loaded.get_future(), options);
+}
+
+Result<std::unique_ptr<Engine>> Engine::start(const std::filesystem::path& model, std::future<Result<text::Tokenizer>> tokenizer,
+                                              const EngineOptions& options) {
   std::unique_ptr<Engine> engine(new Engine);
   auto& parts = *engine->parts_;
   parts.options = options;
-  parts.tokenizer = std::move(tokenizer);
   parts.team = std::make_unique<Team>(options.threads > 0 ? options.threads : usable_processors());
   auto network = Network::load(model, *parts.team, options.step_tokens_max + options.requests_running_max,
                                options.requests_running_max, options.context_max, options.weights);
+  auto loaded = tokenizer.get();
+  if (!loaded) return loaded.error();
+  parts.tokenizer = std::move(*loaded);
   if (!network) return network.error();
   parts.network = std::move(*network);
   auto cache = allocate_cache(*parts.network, options);

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <future>
 #include <memory>
 #include <string>
 #include <vector>
@@ -60,6 +61,8 @@ class Engine {
   AdapterRegistry& adapters();
 
  private:
+  static Result<std::unique_ptr<Engine>> start(const std::filesystem::path& model, std::future<Result<text::Tokenizer>> tokenizer,
+                                               const EngineOptions& options);
   Engine();
   struct Parts;
   std::unique_ptr<Parts> parts_;

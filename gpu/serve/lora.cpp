@@ -101,7 +101,7 @@ struct Entry {
 };
 using Group = std::vector<Entry>;
 
-constexpr int a_width = 16, b_width = 32;
+constexpr int b_width = 32;
 
 std::int64_t group_size(const Group& group) {
   std::int64_t ranks = 0, size = 0;
@@ -110,7 +110,7 @@ std::int64_t group_size(const Group& group) {
     for (const auto& split : entry.splits) size += packed_size(split.count, entry.rank, b_width);
     for (const auto& gain : entry.gains) size += packed_size(std::ssize(gain), 1, b_width);
   }
-  return group.empty() ? 0 : size + packed_size(ranks, group.front().a.inputs, a_width);
+  return group.empty() ? 0 : size + DotMatrix{nullptr, ranks, group.front().a.inputs}.size();
 }
 
 PanelMatrix pack(const MatrixView& from, int width, float*& at) {
@@ -123,15 +123,16 @@ PanelMatrix pack(const MatrixView& from, int width, float*& at) {
 LoraInputs pack_group(const Group& group, float*& at) {
   LoraInputs out;
   if (group.empty()) return out;
-  const std::int64_t inputs = group.front().a.inputs;
-  std::vector<float> a;
+  std::vector<const float*> a;
   std::int64_t column = 0;
   for (const auto& entry : group) {
     for (const auto& split : entry.splits) out.parts.push_back({split.slot, column, entry.rank, entry.scale});
     column += entry.rank;
-    a.insert(a.end(), entry.a.data, entry.a.data + entry.rank * inputs);
+    for (std::int64_t r = 0; r < entry.rank; ++r) a.push_back(entry.a.data + r * entry.a.inputs);
   }
-  out.a = pack(MatrixView::rows(a.data(), column, inputs), a_width, at);
+  out.a = {at, column, group.front().a.inputs};
+  pack_dots(a, out.a, at);
+  at += out.a.size();
   auto part = out.parts.begin();
   for (const auto& entry : group)
     for (std::size_t i = 0; i < entry.splits.size(); ++i, ++part) {
@@ -222,6 +223,7 @@ Result<void> pack_adapter(const checkpoint::Adapter& from, const Network& networ
   auto memory = Memory::allocate(static_cast<std::size_t>(size), "the adapter");
   if (!memory) return memory.error();
   into.memory = std::move(*memory);
+  into.memory.populate();
   float* at = into.memory.values().data();
   into.head = pack_group(head, at);
   for (const auto& layer : layers) {

@@ -1,5 +1,5 @@
-// A LoRA adapter as the network uses it: A and B packed into panels. The A matrices of layers with the same input lie
-// side by side, so that their products are one pass over the row. DoRA's scale of each output (gpu/model/dora.hpp) is computed once,
+// A LoRA adapter as the network uses it: A packed for dot products, B into panels. The A matrices of layers with the same input
+// lie side by side, so that their products are one pass over the row. DoRA's scale of each output (gpu/model/dora.hpp) is computed once,
 // from the weights as they are served, and lies in B's rows already.
 #pragma once
 
@@ -34,7 +34,7 @@ struct LoraPart {
 };
 
 struct LoraInputs {
-  PanelMatrix a;  // [ranks of all parts, inputs], width 16
+  DotMatrix a;  // [ranks of all parts, inputs]
   std::vector<LoraPart> parts;
   bool empty() const { return parts.empty(); }
 };

@@ -1,9 +1,7 @@
 #include "gpu/serve/memory.hpp"
 
 #include <sys/mman.h>
-#include <unistd.h>
 
-#include <cstdint>
 #include <fstream>
 #include <limits>
 #include <string>
@@ -39,10 +37,19 @@ Result<Memory> Memory::allocate(std::size_t floats, std::string_view what) {
   if (available != 0 && bytes > available) return refused();
   void* at = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (at == MAP_FAILED) return refused();
-  ::madvise(at, bytes, MADV_HUGEPAGE);  // a wish: without it everything works, slower
+  // A wish: without it everything works, slower. For an adapter's few megabytes the system may spend longer on moving other pages together
+  // than a request does on reading them.
+  constexpr std::size_t huge_pages_min = std::size_t{32} << 20;
+  if (bytes >= huge_pages_min) ::madvise(at, bytes, MADV_HUGEPAGE);
   memory.data_ = static_cast<float*>(at);
   memory.floats_ = floats;
   return memory;
+}
+
+void Memory::populate() const {
+#if defined(MADV_POPULATE_WRITE)
+  if (data_ != nullptr) ::madvise(data_, bytes(), MADV_POPULATE_WRITE);  // older systems refuse, and fill page by page
+#endif
 }
 
 Memory::Memory(Memory&& other) noexcept
@@ -56,13 +63,6 @@ Memory& Memory::operator=(Memory&& other) noexcept {
 
 Memory::~Memory() {
   if (data_ != nullptr) ::munmap(data_, bytes());
-}
-
-void release_pages(std::span<float> values) {
-  const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
-  const auto begin = (reinterpret_cast<std::uintptr_t>(values.data()) + page - 1) / page * page;
-  const auto end = reinterpret_cast<std::uintptr_t>(values.data() + values.size()) / page * page;
-  if (begin < end) ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
 }
 
 }  // namespace luthier::serve

@@ -1,4 +1,4 @@
-// One mapping of zeroed f32 values on huge pages: weights are streamed once per token, and 4 KiB pages would spend a
+// One mapping of zeroed f32 values, on huge pages when it is large: weights are streamed once per token, and 4 KiB pages would spend a
 // good part of that time in the page tables.
 #pragma once
 
@@ -21,6 +21,9 @@ class Memory {
   Memory& operator=(Memory&& other) noexcept;
   ~Memory();
 
+  // All of it is to be written at once: cheaper together than page by page.
+  void populate() const;
+
   std::span<float> values() const { return {data_, floats_}; }
   std::size_t bytes() const { return floats_ * sizeof(float); }
 
@@ -28,9 +31,6 @@ class Memory {
   float* data_ = nullptr;
   std::size_t floats_ = 0;
 };
-
-// Gives the whole pages of private, anonymous memory back to the system; what was there reads as zero from then on.
-void release_pages(std::span<float> values);
 
 // What the kernel says can be had without swapping; 0 when it does not say.
 std::size_t memory_available_bytes();

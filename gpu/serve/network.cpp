@@ -71,7 +71,7 @@ std::span<const float> Network::hidden(std::int64_t row) const {
 void Network::Parts::plan(std::span<const BatchItem> batch) {
   items.assign(batch.begin(), batch.end());
   item_row.clear(), row_item.clear(), row_token_position.clear(), logit_rows.clear(), logit_of_item.clear();
-  segments.clear(), logit_segments.clear();
+  segments.clear(), logit_segments.clear(), chunks.clear(), logit_chunks.clear();
   const auto extend = [](std::vector<Segment>& list, std::int64_t begin, std::int64_t end, const LoadedAdapter* adapter) {
     if (!list.empty() && list.back().adapter == adapter)
       list.back().end = end;
@@ -94,6 +94,14 @@ void Network::Parts::plan(std::span<const BatchItem> batch) {
       extend(logit_segments, ssize(logit_rows) - 1, ssize(logit_rows), item.adapter);
     }
   }
+  const auto cut = [](const std::vector<Segment>& list, std::vector<Chunk>& into) {
+    for (const auto& segment : list)
+      for (std::int64_t begin = segment.begin; begin < segment.end; begin += chunk_rows)
+        into.push_back({begin, std::min(begin + chunk_rows, segment.end), segment.adapter});
+  };
+  cut(segments, chunks);
+  cut(logit_segments, logit_chunks);
+  has_adapters = std::ranges::any_of(segments, [](const Segment& segment) { return segment.adapter != nullptr; });
   rows = ssize(row_item);
   decomposed = std::ranges::any_of(items, [](const BatchItem& item) { return item.adapter != nullptr && item.adapter->decomposed; });
   // Whole texts are as long as they are; what only sees backwards comes in the chunks that were agreed on.
@@ -142,11 +150,11 @@ void Network::Parts::run(Worker& worker, const KvCache& cache) {
     const auto& layer = weights(i);
     const bool is_after = model.decoder.norm_place == NormPlace::after;
     if (shape(i).num_heads > 0) {
-      attention(worker, i, cache, inputs_of_part(worker, layer.attention_norm));
+      attention(worker, i, cache, inputs_of_part(worker, i, layer.attention_norm, LoraGroup::attention_in));
       end_part(worker, is_after ? layer.attention_norm : layer.attention_output_norm);
     }
     if (shape(i).intermediate_size > 0) {
-      const Rows& in = inputs_of_part(worker, layer.mlp_norm);
+      const Rows& in = inputs_of_part(worker, i, layer.mlp_norm, layer.experts.empty() ? LoraGroup::mlp_in : LoraGroup::router);
       if (layer.experts.empty()) feed_forward(worker, i, in);
       else mixture(worker, i, in);
       end_part(worker, is_after ? layer.mlp_norm : layer.mlp_output_norm);
@@ -165,8 +173,8 @@ void Network::Parts::embed_row(std::int64_t row) {
   const auto item = static_cast<std::size_t>(row_item[static_cast<std::size_t>(row)]);
   const std::int32_t token = items[item].tokens[static_cast<std::size_t>(row - item_row[item])];
   float* out = x.row(row);
-  if (embeddings != nullptr)
-    std::memcpy(out, embeddings + token * hidden, static_cast<std::size_t>(hidden) * sizeof(float));
+  if (embeddings.data != nullptr)
+    for (std::int64_t i = 0; i < hidden; ++i) out[i] = embeddings.at(token, i);
   else
     for (std::int64_t i = 0; i < hidden; ++i) out[i] = head.weight.at(token, i);
   if (const auto scale = static_cast<float>(decoder.embedding_scale); scale != 1.0F)
@@ -192,11 +200,48 @@ void Network::Parts::norm(Worker& worker, const Norm& norm, Rows& out) {
   worker.each(rows, [&](std::int64_t row) { apply(norm, model.decoder.hidden_size, x.row(row), out.row(row)); });
 }
 
-// What attention or the feed-forward part of a layer reads.
-const Rows& Network::Parts::inputs_of_part(Worker& worker, const Norm& before) {
-  if (model.decoder.norm_place == NormPlace::after) return x;
-  norm(worker, before, normed);
-  return normed;
+// What attention or the feed-forward part of a layer reads, and the A x of it.
+const Rows& Network::Parts::inputs_of_part(Worker& worker, std::int64_t layer, const Norm& before, LoraGroup group) {
+  const auto& own = weights(layer);
+  fetch_ahead(worker, (group == LoraGroup::attention_in ? own.qkv[0] : group == LoraGroup::mlp_in ? own.mlp.gate : own.router).weight);
+  const bool is_after = model.decoder.norm_place == NormPlace::after;
+  const Rows& in = is_after ? x : normed;
+  if (!has_adapters) {
+    if (!is_after) norm(worker, before, normed);
+    return in;
+  }
+  worker.each(ssize(chunks), [&](std::int64_t i) {
+    const auto& chunk = chunks[static_cast<std::size_t>(i)];
+    if (!is_after)
+      for (std::int64_t row = chunk.begin; row < chunk.end; ++row) apply(before, model.decoder.hidden_size, x.row(row), normed.row(row));
+    if (chunk.adapter != nullptr) low_rows(chunk.adapter->inputs(layer, group), in, chunk.begin, chunk.end, low);
+  });
+  return in;
+}
+
+// At few rows memory is all that counts, and it has nothing to do while threads wait for each other: each fetches where it will begin.
+void Network::Parts::fetch_ahead(Worker& worker, const WeightMatrix& weight) const {
+  constexpr std::int64_t rows_few = 4, bytes_ahead = 16384;
+  if (rows > rows_few) return;
+  const auto part = worker.own_part(weight.panels());
+  const std::byte* const begin = weight.panel(part.first);
+  const std::int64_t bytes = std::min(part.count * weight.panel_bytes(), bytes_ahead);
+  for (std::int64_t at = 0; at < bytes; at += 64) __builtin_prefetch(begin + at, 0, 2);
+}
+
+// An adapter's A is read by few rows, all of it at once: it is fetched during the products before, `count` of `steps` shares at a time.
+void Network::Parts::fetch_low(Worker& worker, std::int64_t layer, LoraGroup group, std::int64_t step, std::int64_t count, std::int64_t steps) {
+  if (!has_adapters || layer >= ssize(layers)) return;
+  const std::int64_t begin = step * ssize(chunks), end = begin + count * ssize(chunks);  // in shares of a chunk
+  for (std::int64_t i = begin / steps; i * steps < end; ++i) {
+    const auto& chunk = chunks[static_cast<std::size_t>(i)];
+    const bool is_first = i == 0 || chunks[static_cast<std::size_t>(i - 1)].adapter != chunk.adapter;
+    if (chunk.adapter == nullptr || !is_first) continue;
+    const auto& a = chunk.adapter->inputs(layer, group).a;
+    const std::int64_t from = std::max<std::int64_t>(begin - i * steps, 0) * a.size() / steps;
+    const std::int64_t to = std::min(end - i * steps, steps) * a.size() / steps;
+    for (std::int64_t at = from; at < to; at += 16) lines(worker).push_back(a.data + at);
+  }
 }
 
 // The part's result has been added to x already, but for NormPlace::around.
@@ -214,10 +259,10 @@ void Network::Parts::end_part(Worker& worker, const Norm& after) {
   });
 }
 
-void Network::Parts::product(const WeightMatrix& weight, std::int64_t panel, const Rows& in, std::int64_t begin, std::int64_t end,
-                             bool accumulate, Rows& out) const {
-  kernels->multiply_weights(in.row(begin), in.stride, end - begin, weight, panel, accumulate, out.row(begin) + panel * weight.width,
-                            out.stride);
+void Network::Parts::product(const WeightMatrix& weight, std::int64_t panel, std::int64_t panels, const Rows& in, std::int64_t begin,
+                             std::int64_t end, bool accumulate, Rows& out, const Fetch& fetch) const {
+  kernels->multiply_weights(in.row(begin), in.stride, end - begin, weight, panel, panels, accumulate,
+                            out.row(begin) + panel * weight.width, out.stride, fetch);
 }
 
 void Network::Parts::add_bias(const Linear& linear, std::int64_t panel, std::int64_t begin, std::int64_t end, Rows& out) const {
@@ -230,27 +275,27 @@ void Network::Parts::add_bias(const Linear& linear, std::int64_t panel, std::int
   }
 }
 
-void Network::Parts::low_panel(const LoraInputs& inputs, std::int64_t panel, const Rows& in, std::int64_t begin, std::int64_t end,
-                               Rows& out) const {
-  const auto& a = inputs.a;
-  if (panel < a.panels())
-    kernels->multiply(in.row(begin), in.stride, end - begin, a.panel(panel), a.width, a.inputs, a.width, 1.0F, false,
-                      out.row(begin) + panel * a.width, out.stride);
+void Network::Parts::low_rows(const LoraInputs& inputs, const Rows& in, std::int64_t begin, std::int64_t end, Rows& out) const {
+  if (!inputs.empty()) kernels->dots(in.row(begin), in.stride, end - begin, inputs.a, out.row(begin), out.stride);
 }
 
-// low = A x for every segment's own A. Skipped by all threads alike when no request of the pass needs it.
+// low = A x for every chunk's own A. Skipped by all threads alike when no request of the pass needs it.
 void Network::Parts::lora_low(Worker& worker, std::int64_t layer, LoraGroup group, const Rows& in) {
-  const auto& parts = group == LoraGroup::head ? logit_segments : segments;
+  const auto& parts = group == LoraGroup::head ? logit_chunks : chunks;
   Rows& out = group == LoraGroup::head ? head_low : low;
-  std::int64_t panels_max = 0;
-  for (const auto& segment : parts)
-    if (segment.adapter != nullptr) panels_max = std::max(panels_max, segment.adapter->inputs(layer, group).a.panels());
-  if (panels_max == 0) return;
-  worker.each(ssize(parts) * panels_max, [&](std::int64_t task) {
-    const auto& segment = parts[static_cast<std::size_t>(task / panels_max)];
-    if (segment.adapter != nullptr)
-      low_panel(segment.adapter->inputs(layer, group), task % panels_max, in, segment.begin, segment.end, out);
+  if (std::ranges::none_of(parts, [&](const Chunk& chunk) { return chunk.adapter != nullptr && !chunk.adapter->inputs(layer, group).empty(); }))
+    return;
+  worker.each(ssize(parts), [&](std::int64_t i) {
+    const auto& chunk = parts[static_cast<std::size_t>(i)];
+    if (chunk.adapter != nullptr) low_rows(chunk.adapter->inputs(layer, group), in, chunk.begin, chunk.end, out);
   });
+}
+
+// A panel of B is small and comes from memory: it is on its way while the base's panel is multiplied.
+void Network::Parts::fetch_b(Worker& worker, const LoraInputs& inputs, int slot, std::int64_t panel) {
+  for (const auto& part : inputs.parts)
+    if (part.slot == slot)
+      for (std::int64_t at = 0; at < part.rank * part.b.width; at += 16) lines(worker).push_back(part.b.panel(panel) + at);
 }
 
 void Network::Parts::add_lora(const LoraInputs& inputs, int slot, std::int64_t panel, const Rows& products, std::int64_t begin,
@@ -295,18 +340,26 @@ void Network::Parts::scale(std::int64_t layer, LoraGroup group, int slot, std::i
   });
 }
 
-// One panel of y = gain W x + bias + scale B (A x) for all rows. Always in this order, with or without other requests.
-void Network::Parts::linear(const Linear& linear, std::int64_t panel, const Rows& in, Rows& out, bool accumulate,
+// `panels` panels of y = gain W x + bias + scale B (A x) for all rows. Always in this order, with or without other requests.
+void Network::Parts::linear(Worker& worker, const Linear& linear, std::int64_t first, std::int64_t panels, const Rows& in, Rows& out, bool accumulate,
                             std::int64_t layer, LoraGroup group, int slot) {
   const bool is_head = group == LoraGroup::head;
-  const std::int64_t count = is_head ? ssize(logit_rows) : rows;
-  if (decomposed && accumulate) set_aside(layer, group, slot, panel, out);
-  product(linear.weight, panel, in, 0, count, accumulate, out);
-  if (decomposed) scale(layer, group, slot, panel, accumulate, out);
-  add_bias(linear, panel, 0, count, out);
-  for (const auto& segment : is_head ? logit_segments : segments)
+  const std::int64_t count = is_head ? ssize(logit_rows) : rows, end = first + panels;
+  const auto& own_segments = is_head ? logit_segments : segments;
+  if (decomposed && accumulate)
+    for (std::int64_t panel = first; panel < end; ++panel) set_aside(layer, group, slot, panel, out);
+  for (const auto& segment : own_segments)
     if (segment.adapter != nullptr)
-      add_lora(segment.adapter->inputs(layer, group), slot, panel, is_head ? head_low : low, segment.begin, segment.end, out);
+      for (std::int64_t panel = first; panel < end; ++panel) fetch_b(worker, segment.adapter->inputs(layer, group), slot, panel);
+  product(linear.weight, first, panels, in, 0, count, accumulate, out, {lines(worker).data(), ssize(lines(worker))});
+  lines(worker).clear();
+  for (std::int64_t panel = first; panel < end; ++panel) {
+    if (decomposed) scale(layer, group, slot, panel, accumulate, out);
+    add_bias(linear, panel, 0, count, out);
+    for (const auto& segment : own_segments)
+      if (segment.adapter != nullptr)
+        add_lora(segment.adapter->inputs(layer, group), slot, panel, is_head ? head_low : low, segment.begin, segment.end, out);
+  }
 }
 
 void Network::Parts::activate(float* gate_values, const float* up_values, std::int64_t n) const {
@@ -319,16 +372,17 @@ void Network::Parts::activate(float* gate_values, const float* up_values, std::i
 
 void Network::Parts::feed_forward(Worker& worker, std::int64_t layer, const Rows& in) {
   const auto& own = weights(layer).mlp;
-  lora_low(worker, layer, LoraGroup::mlp_in, in);
-  worker.each(own.gate.weight.panels(), [&](std::int64_t panel) {
-    linear(own.gate, panel, in, gate, false, layer, LoraGroup::mlp_in, 0);
-    if (model.decoder.gated) linear(own.up, panel, in, up, false, layer, LoraGroup::mlp_in, 1);
+  worker.each(own.gate.weight.panels(), panels_at_once(), [&](std::int64_t panel, std::int64_t count) {
+    fetch_low(worker, layer, LoraGroup::mlp_out, panel, count, own.gate.weight.panels());
+    linear(worker, own.gate, panel, count, in, gate, false, layer, LoraGroup::mlp_in, 0);
+    if (model.decoder.gated) linear(worker, own.up, panel, count, in, up, false, layer, LoraGroup::mlp_in, 1);
     const std::int64_t width = own.gate.weight.width;
-    for (std::int64_t row = 0; row < rows; ++row) activate(gate.row(row) + panel * width, up.row(row) + panel * width, width);
+    for (std::int64_t row = 0; row < rows; ++row) activate(gate.row(row) + panel * width, up.row(row) + panel * width, count * width);
   });
   lora_low(worker, layer, LoraGroup::mlp_out, gate);
-  worker.each(own.down.weight.panels(), [&](std::int64_t panel) {
-    linear(own.down, panel, gate, outputs_of_part(), !is_around(), layer, LoraGroup::mlp_out, 0);
+  worker.each(own.down.weight.panels(), panels_at_once(), [&](std::int64_t panel, std::int64_t count) {
+    fetch_low(worker, layer + 1, LoraGroup::attention_in, panel, count, own.down.weight.panels());
+    linear(worker, own.down, panel, count, gate, outputs_of_part(), !is_around(), layer, LoraGroup::mlp_out, 0);
   });
 }
 
@@ -338,11 +392,11 @@ void Network::Parts::output_head(Worker& worker) {
   });
   lora_low(worker, 0, LoraGroup::head, head_in);
   const auto cap = static_cast<float>(model.decoder.logit_softcap);
-  worker.each(head.weight.panels(), [&](std::int64_t panel) {
-    linear(head, panel, head_in, logits, false, 0, LoraGroup::head, 0);
+  worker.each(head.weight.panels(), panels_at_once(), [&](std::int64_t panel, std::int64_t count) {
+    linear(worker, head, panel, count, head_in, logits, false, 0, LoraGroup::head, 0);
     const std::int64_t width = head.weight.width;
     if (cap > 0)
-      for (std::int64_t i = 0; i < ssize(logit_rows); ++i) kernels->softcap(logits.row(i) + panel * width, width, cap);
+      for (std::int64_t i = 0; i < ssize(logit_rows); ++i) kernels->softcap(logits.row(i) + panel * width, count * width, cap);
   });
 }
 

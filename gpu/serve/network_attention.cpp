@@ -25,6 +25,7 @@ void rotate(float* head, const float* cosine, const float* sine, std::int64_t ha
 
 void Network::Parts::attention(Worker& worker, std::int64_t layer, const KvCache& cache, const Rows& in) {
   attention_inputs(worker, layer, in);
+  fetch_ahead(worker, weights(layer).o.weight);
   rotate_and_store(worker, layer, cache);
   const auto& tasks = heads_kinds[weights(layer).heads_kind].tasks;
   worker.each(ssize(tasks), [&](std::int64_t i) {
@@ -32,21 +33,24 @@ void Network::Parts::attention(Worker& worker, std::int64_t layer, const KvCache
   });
   lora_low(worker, layer, LoraGroup::attention_out, attended);
   const auto& o = weights(layer).o;
-  worker.each(o.weight.panels(), [&](std::int64_t panel) {
-    linear(o, panel, attended, outputs_of_part(), !is_around(), layer, LoraGroup::attention_out, 0);
+  worker.each(o.weight.panels(), panels_at_once(), [&](std::int64_t panel, std::int64_t count) {
+    fetch_low(worker, layer, weights(layer).experts.empty() ? LoraGroup::mlp_in : LoraGroup::router, panel, count, o.weight.panels());
+    linear(worker, o, panel, count, attended, outputs_of_part(), !is_around(), layer, LoraGroup::attention_out, 0);
   });
 }
 
 void Network::Parts::attention_inputs(Worker& worker, std::int64_t layer, const Rows& in) {
-  lora_low(worker, layer, LoraGroup::attention_in, in);
   const auto& qkv = weights(layer).qkv;
   const std::array<Rows*, 3> outs{&q, &k, &v};
-  const std::int64_t q_panels = qkv[0].weight.panels(), k_panels = qkv[1].weight.panels();
-  worker.each(q_panels + k_panels + qkv[2].weight.panels(), [&](std::int64_t task) {
-    const int slot = task < q_panels ? 0 : task < q_panels + k_panels ? 1 : 2;
-    const std::int64_t panel = slot == 0 ? task : slot == 1 ? task - q_panels : task - q_panels - k_panels;
-    const auto at = static_cast<std::size_t>(slot);
-    linear(qkv[at], panel, in, *outs[at], false, layer, LoraGroup::attention_in, slot);
+  const std::int64_t panels = qkv[0].weight.panels() + qkv[1].weight.panels() + qkv[2].weight.panels();
+  worker.each(panels, panels_at_once(), [&](std::int64_t task, std::int64_t count) {
+    fetch_low(worker, layer, LoraGroup::attention_out, task, count, panels);
+    std::int64_t first = 0;  // of the matrix at hand, among the panels of all three
+    for (std::size_t i = 0; i < 3; first += qkv[i++].weight.panels()) {
+      const std::int64_t begin = std::max(task, first), end = std::min(task + count, first + qkv[i].weight.panels());
+      if (begin < end)
+        linear(worker, qkv[i], begin - first, end - begin, in, *outs[i], false, layer, LoraGroup::attention_in, static_cast<int>(i));
+    }
   });
 }
 
@@ -86,7 +90,7 @@ void Network::Parts::rotate_and_store(Worker& worker, std::int64_t layer, const 
   });
 }
 
-void Network::Parts::attend_task(const AttentionTask& task, AttentionScratch& own, std::int64_t layer,
+void Network::Parts::attend_task(const AttentionTask& task, Scratch& own, std::int64_t layer,
                                  const KvCache& cache) {
   const auto& decoder = model.decoder;
   const auto& item = items[task.item];

@@ -26,9 +26,8 @@ void Network::Parts::mixture(Worker& worker, std::int64_t layer, const Rows& in)
   const auto& own = weights(layer);
   const std::int64_t experts = shape(layer).num_experts, per_token = model.decoder.experts.per_token;
   const std::int64_t hidden = model.decoder.hidden_size;
-  lora_low(worker, layer, LoraGroup::router, in);
   worker.each(own.router.weight.panels(), [&](std::int64_t panel) {
-    linear(own.router, panel, in, routing.logits, false, layer, LoraGroup::router, 0);
+    linear(worker, own.router, panel, 1, in, routing.logits, false, layer, LoraGroup::router, 0);
   });
   worker.each(rows, [&](std::int64_t row) { choose(row, experts); });
   worker.each(1, [&](std::int64_t) { gather(experts); });
@@ -108,17 +107,15 @@ void Network::Parts::compute_experts(Worker& worker, std::int64_t layer) {
   const auto& own = weights(layer);
   const auto& first = own.experts.front();
   const auto low_of = [&](bool is_in, const Rows& in) {
-    std::int64_t panels_max = 0;
-    for (const auto& segment : routing.segments)
-      panels_max = std::max(panels_max, segment.adapter->expert_inputs(layer, segment.expert, is_in).a.panels());
-    if (panels_max == 0) return;
-    worker.each(ssize(routing.segments) * panels_max, [&](std::int64_t i) {
-      const auto& segment = routing.segments[static_cast<std::size_t>(i / panels_max)];
-      low_panel(segment.adapter->expert_inputs(layer, segment.expert, is_in), i % panels_max, in, segment.begin, segment.end, routing.low);
+    const auto& parts = routing.segments;
+    if (std::ranges::all_of(parts, [&](const ExpertTask& part) { return part.adapter->expert_inputs(layer, part.expert, is_in).empty(); })) return;
+    worker.each(ssize(parts), [&](std::int64_t i) {
+      const auto& part = parts[static_cast<std::size_t>(i)];
+      low_rows(part.adapter->expert_inputs(layer, part.expert, is_in), in, part.begin, part.end, routing.low);
     });
   };
   const auto linear_of = [&](const Linear& linear, const ExpertTask& task, std::int64_t panel, const Rows& in, Rows& out, bool is_in, int slot) {
-    product(linear.weight, panel, in, task.begin, task.end, false, out);
+    product(linear.weight, panel, 1, in, task.begin, task.end, false, out);
     add_bias(linear, panel, task.begin, task.end, out);
     for (const auto& segment : routing.segments)
       if (segment.expert == task.expert)

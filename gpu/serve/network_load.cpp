@@ -1,9 +1,12 @@
 #include <algorithm>
+#include <map>
 #include <string>
+#include <utility>
 
 #include "gpu/checkpoint/layer_tensors.hpp"
 #include "gpu/serve/network_parts.hpp"
 #include "gpu/serve/pack_weights.hpp"
+#include "gpu/serve/stored_tensors.hpp"
 
 namespace luthier::serve {
 namespace {
@@ -23,14 +26,16 @@ std::vector<float> padded(std::span<const float> values, std::int64_t multiple) 
   return out;
 }
 
-// First every matrix is named, then all are packed one after the other into one block of memory, each one's own memory
-// being given back at once: the model is never there twice.
+// First every matrix is named, then one tensor after the other is read and packed into one block of memory: beside that there is never
+// more than one of them.
 class Packer {
  public:
-  Packer(const Decoder& decoder, const checkpoint::Weights& weights) : decoder_(decoder), weights_(weights) {}
+  // `small`: every tensor that is no matrix of a product.
+  Packer(const StoredTensors& tensors, const checkpoint::Weights& small) : decoder_(tensors.decoder()), tensors_(tensors), small_(small) {}
 
+  // Of a small tensor.
   std::span<float> values(const std::string& name) {
-    const Tensor* tensor = weights_.find(name);
+    const Tensor* tensor = small_.find(name);
     if (tensor == nullptr && missing_.empty()) missing_ = name;
     return tensor != nullptr ? tensor->values : std::span<float>{};
   }
@@ -49,10 +54,8 @@ class Packer {
 
   // Rows [begin, begin + outputs) of a layer's matrix. `into` must stay where it is.
   void rows(const LinearLayer& layer, std::int64_t begin, std::int64_t outputs, Linear& into) {
-    const auto weight = values(layer.name + ".weight");
-    if (weight.empty()) return;
     into.weight = {nullptr, outputs, layer.in, Storage::f32};
-    jobs_.push_back({MatrixView::rows(weight.data() + begin * layer.in, outputs, layer.in), weight, &into.weight});
+    add({layer.name + ".weight", begin * layer.in, layer.in, 1, &into.weight});
     if (layer.bias) {
       const auto bias = values(layer.name + ".bias");
       if (!bias.empty()) into.bias = padded(bias.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(outputs)), WeightMatrix::width);
@@ -63,12 +66,8 @@ class Packer {
   // Every `step`th column of one expert's [in, step * outputs], from `first` on: stacked ones lie transposed, gate and up in turn.
   void columns(const std::string& name, std::int64_t expert, std::int64_t inputs, std::int64_t outputs, std::int64_t first,
                std::int64_t step, Linear& into) {
-    const auto all = values(name);
-    if (all.empty()) return;
-    const auto size = static_cast<std::size_t>(inputs * outputs * step);
-    const auto own = all.subspan(static_cast<std::size_t>(expert) * size, size);
     into.weight = {nullptr, outputs, inputs, Storage::f32};
-    jobs_.push_back({{own.data() + first, outputs, inputs, step, outputs * step}, own, &into.weight});
+    add({name, expert * inputs * outputs * step + first, step, outputs * step, &into.weight});
     if (!decoder_.experts.biases) return;
     const auto bias = values(name + "_bias");
     if (bias.empty()) return;
@@ -76,65 +75,119 @@ class Packer {
     into.bias = padded(into.bias, WeightMatrix::width);
   }
 
+  // Rows as they are, to be looked up.
+  void table(const std::string& name, Table& into) {
+    const auto& shape = tensors_.shapes().at(name);
+    into = {nullptr, shape.at(0), shape.at(1), tensors_.storage(name)};
+    tables_.push_back({name, &into});
+  }
+
   Result<Memory> pack(Team& team, const RowKernels& kernels, WeightsKept kept) {
-    choose_storages(team, kept);
     std::int64_t bytes = 0, inputs_max = 0;
-    for (const auto& job : jobs_) {
-      bytes += padded_bytes(*job.into);
+    const auto take = [&](std::int64_t size) { return std::exchange(bytes, bytes + (size + 63) / 64 * 64); };
+    std::vector<std::int64_t> places;
+    for (const auto& job : jobs_) {  // in the order in which they are read later
+      job.into->storage = storage_of(job.tensor, kept);
+      places.push_back(take(job.into->bytes()));
       inputs_max = std::max(inputs_max, job.into->inputs);
     }
+    for (const auto& table : tables_) places.push_back(take(table.into->bytes()));
     auto memory = Memory::allocate(static_cast<std::size_t>(bytes) / sizeof(float), "packing the model's weights");
     if (!memory) return memory;
+    auto* const begin = reinterpret_cast<std::byte*>(memory->values().data());
     std::vector<std::vector<float>> rooms(static_cast<std::size_t>(team.size()));
     for (auto& room : rooms) room.resize(static_cast<std::size_t>(WeightMatrix::width * inputs_max));
-    auto* at = reinterpret_cast<std::byte*>(memory->values().data());
-    for (std::size_t i = 0; i < jobs_.size(); ++i) {
-      const auto& [from, source, into] = jobs_[i];
-      into->data = at;
-      team.run([&, &from = from, &into = into](Worker& worker) {
-        worker.each(into->panels(), [&](std::int64_t panel) {
-          pack_weights(from, *into, panel, kernels, rooms[static_cast<std::size_t>(worker.index())].data(), at + panel * into->panel_bytes());
+    for (const auto& name : order_) {
+      const std::byte* const halves = tensors_.halves(name);
+      checkpoint::Weights wide;
+      if (halves == nullptr) {
+        auto read = tensors_.read({{name, tensors_.shapes().at(name)}});
+        if (!read) return read.error();
+        wide = std::move(*read);
+      }
+      for (const std::size_t i : jobs_of_.at(name)) {
+        auto& into = *jobs_[i].into;
+        auto* const at = begin + places[i];
+        into.data = at;
+        const float* const values = halves == nullptr ? wide.find(name)->values.data() : nullptr;
+        const StoredView from{tensors_.storage(name), halves, values, jobs_[i].first, into.outputs, into.inputs, jobs_[i].output_stride, jobs_[i].input_stride};
+        team.run([&](Worker& worker) {
+          worker.each(into.panels(), [&](std::int64_t panel) {
+            pack_stored(from, into, panel, kernels, rooms[static_cast<std::size_t>(worker.index())].data(), at + panel * into.panel_bytes());
+          });
         });
-      });
-      at += padded_bytes(*into);
-      if (i + 1 == jobs_.size() || jobs_[i + 1].source.data() != source.data()) release_pages(source);
+      }
+      tensors_.let_go(name);
     }
+    for (std::size_t i = 0; i < tables_.size(); ++i)
+      if (auto done = fill(tables_[i].name, *tables_[i].into, begin + places[jobs_.size() + i], kernels); !done) return done.error();
     return memory;
   }
 
  private:
   struct Job {
-    MatrixView from;
-    std::span<float> source;
-    WeightMatrix* into;
+    std::string tensor;
+    std::int64_t first = 0, output_stride = 0, input_stride = 0;  // in values
+    WeightMatrix* into = nullptr;
+  };
+  struct NamedTable {
+    std::string name;
+    Table* into = nullptr;
   };
 
-  static std::int64_t padded_bytes(const WeightMatrix& matrix) { return (matrix.bytes() + 63) / 64 * 64; }
-
-  void choose_storages(Team& team, WeightsKept kept) {
-    Storage stored = Storage::f32;
-    switch (kept) {
-      case WeightsKept::f32: break;
-      case WeightsKept::bf16: stored = Storage::bf16; break;
-      case WeightsKept::f16: stored = Storage::f16; break;
-      case WeightsKept::int8: stored = Storage::int8; break;
-      case WeightsKept::as_stored:
-        stored = decoder_.dtype == "bfloat16" ? Storage::bf16 : decoder_.dtype == "float16" ? Storage::f16 : Storage::f32;
-        break;
+  void add(Job job) {
+    if (!tensors_.shapes().contains(job.tensor)) {
+      if (missing_.empty()) missing_ = job.tensor;
+      return;
     }
-    team.run([&](Worker& worker) {
-      worker.each(static_cast<std::int64_t>(jobs_.size()), [&](std::int64_t i) {
-        const auto& job = jobs_[static_cast<std::size_t>(i)];  // some tensors may be stored more exactly than most
-        job.into->storage = kept != WeightsKept::as_stored || holds_exactly(stored, job.source) ? stored : Storage::f32;
-      });
-    });
+    auto& list = jobs_of_[job.tensor];
+    if (list.empty()) order_.push_back(job.tensor);
+    list.push_back(jobs_.size());
+    jobs_.push_back(std::move(job));
+  }
+
+  Storage storage_of(const std::string& name, WeightsKept kept) const {
+    switch (kept) {
+      case WeightsKept::f32: return Storage::f32;
+      case WeightsKept::bf16: return Storage::bf16;
+      case WeightsKept::f16: return Storage::f16;
+      case WeightsKept::int8: return Storage::int8;
+      case WeightsKept::as_stored: break;
+    }
+    return tensors_.storage(name);
+  }
+
+  Result<void> fill(const std::string& name, Table& into, std::byte* at, const RowKernels& kernels) {
+    into.data = at;
+    const auto count = into.rows * into.width;
+    if (const auto* halves = tensors_.halves(name)) {
+      std::copy_n(halves, into.bytes(), at);
+    } else {
+      auto read = tensors_.read({{name, tensors_.shapes().at(name)}});
+      if (!read) return read.error();
+      narrow(into.storage, read->find(name)->values.data(), count, kernels, at);
+    }
+    tensors_.let_go(name);
+    return {};
   }
 
   const Decoder& decoder_;
-  const checkpoint::Weights& weights_;
+  const StoredTensors& tensors_;
+  const checkpoint::Weights& small_;
   std::vector<Job> jobs_;
+  std::vector<std::string> order_;  // of tensors
+  std::map<std::string, std::vector<std::size_t>> jobs_of_;
+  std::vector<NamedTable> tables_;
   std::string missing_;
 };
+
+// Norms, biases and the like, and an encoder's tables of positions and types.
+checkpoint::Weights::Shapes small_shapes(const StoredTensors& tensors, const checkpoint::OuterTensors& outer) {
+  checkpoint::Weights::Shapes out;
+  for (const auto& [name, shape] : tensors.shapes())
+    if (shape.size() < 2 || name.ends_with("bias") || name == outer.positions || name == outer.types) out.emplace(name, shape);
+  return out;
+}
 
 void add_attention(const Decoder& decoder, const LayerShape& shape, const checkpoint::LayerTensors& tensors, Packer& packer, Layer& layer) {
   layer.attention_norm = packer.norm(tensors.attention_norm);
@@ -241,9 +294,9 @@ Result<std::unique_ptr<Network>> Network::load(const std::filesystem::path& path
 }
 
 Result<void> Network::Parts::load(const std::filesystem::path& path, WeightsKept kept) {
-  auto loaded = checkpoint::load_model(path);
-  if (!loaded) return loaded.error();
-  model = std::move(*loaded);
+  auto tensors = StoredTensors::open(path);
+  if (!tensors) return tensors.error();
+  model.decoder = tensors->decoder();
   const auto& decoder = model.decoder;
   if (auto good = check(decoder, path.string()); !good) return good.error();
   const bool stretches = decoder.rope.kind == checkpoint::Rope::Kind::dynamic && decoder.rope.factor > 1;
@@ -253,7 +306,10 @@ Result<void> Network::Parts::load(const std::filesystem::path& path, WeightsKept
   context_max = std::min(longest, context_max > 0 ? context_max : is_whole ? whole_text_tokens_max : longest);
 
   const auto outer = checkpoint::outer_tensors(decoder);
-  Packer packer(decoder, model.weights);
+  auto small = tensors->read(small_shapes(*tensors, outer));
+  if (!small) return small.error();
+  model.weights = std::move(*small);
+  Packer packer(*tensors, model.weights);
   layers.resize(decoder.layers.size());
   for (std::int64_t i = 0; i < decoder.num_layers; ++i) {
     auto& layer = layers[static_cast<std::size_t>(i)];
@@ -266,7 +322,7 @@ Result<void> Network::Parts::load(const std::filesystem::path& path, WeightsKept
   embedding_norm = packer.norm(outer.embedding_norm);
   final_norm = packer.norm(outer.final_norm);
   const bool is_tied = outer.head == outer.embedding;
-  if (!is_tied) embeddings = packer.values(outer.embedding).data();
+  if (!is_tied) packer.table(outer.embedding, embeddings);
   if (!outer.positions.empty()) positions = packer.values(outer.positions).data();
   if (!outer.types.empty()) token_type = packer.values(outer.types).data();
   if (!outer.head.empty()) {

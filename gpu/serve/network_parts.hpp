@@ -51,6 +51,10 @@ struct Segment {
   const LoadedAdapter* adapter = nullptr;
 };
 
+// Few rows of a segment, that one thread computes A x of.
+using Chunk = Segment;
+constexpr std::int64_t chunk_rows = 6;
+
 // The queries of one request that read one head's keys and values together: at most `tile_queries` pairs of row and head.
 struct AttentionTask {
   std::size_t item = 0;
@@ -65,9 +69,10 @@ struct HeadsKind {
 
 constexpr std::int64_t tile_queries = 12;
 
-struct AttentionScratch {  // one per thread
+struct Scratch {  // one per thread
   std::vector<float> queries, scores, sums, head;
   std::array<float, tile_queries> totals{};
+  std::vector<const void*> lines;  // to be fetched during the product at hand
 };
 
 // How cosines and sines of one Rope are made, and those of the rows of this pass.
@@ -97,7 +102,7 @@ struct Routing {
 };
 
 struct Network::Parts {
-  checkpoint::Model model;  // owns embeddings that are not tied; what has been packed is given back to the system
+  checkpoint::Model model;  // of its weights only those that are no matrices of products
   Team* team = nullptr;
   const RowKernels* kernels = nullptr;
   std::int64_t rows_max = 0, logits_max = 0, context_max = 0;
@@ -106,7 +111,7 @@ struct Network::Parts {
   std::vector<Layer> layers;
   Norm embedding_norm, final_norm;
   Linear head;                        // no panels: the model has none
-  const float* embeddings = nullptr;  // [vocabulary, hidden]; nullptr: tied, they are the head's columns
+  Table embeddings;                   // [vocabulary, hidden]; without data: tied, they are the head's columns
   const float* positions = nullptr;   // learned ones, [max_position_embeddings, hidden]; nullptr: none
   const float* token_type = nullptr;  // of type 0, [hidden]; nullptr: none
   RopeTable rope, local_rope;
@@ -117,12 +122,14 @@ struct Network::Parts {
   std::vector<std::int64_t> item_row, row_item, row_token_position, logit_rows;
   std::vector<std::int64_t> logit_of_item;  // -1: none
   std::vector<Segment> segments, logit_segments;
+  std::vector<Chunk> chunks, logit_chunks;  // the same rows
+  bool has_adapters = false;
   bool decomposed = false;  // some request's adapter is DoRA
   std::vector<HeadsKind> heads_kinds;
   std::int64_t rows = 0;
   Rows x, normed, branch, q, k, v, attended, gate, up, low, head_in, head_low, logits;
   Routing routing;
-  std::vector<AttentionScratch> scratch;
+  std::vector<Scratch> scratch;
 
   Result<void> load(const std::filesystem::path& path, WeightsKept kept);
   void make_rows(std::int64_t count);
@@ -137,24 +144,29 @@ struct Network::Parts {
   void embed_row(std::int64_t row);
   void apply(const Norm& norm, std::int64_t width, const float* in, float* out) const;
   void norm(Worker& worker, const Norm& norm, Rows& out);
-  const Rows& inputs_of_part(Worker& worker, const Norm& before);
+  const Rows& inputs_of_part(Worker& worker, std::int64_t layer, const Norm& before, LoraGroup group);
   Rows& outputs_of_part() { return is_around() ? branch : x; }
   void end_part(Worker& worker, const Norm& after);
   bool is_around() const { return model.decoder.norm_place == checkpoint::NormPlace::around; }
 
-  void product(const WeightMatrix& weight, std::int64_t panel, const Rows& in, std::int64_t begin, std::int64_t end, bool accumulate,
-               Rows& out) const;
+  std::int64_t panels_at_once() const { return rows <= 3 ? 2 : 1; }
+  void fetch_ahead(Worker& worker, const WeightMatrix& weight) const;
+  void fetch_low(Worker& worker, std::int64_t layer, LoraGroup group, std::int64_t step, std::int64_t count, std::int64_t steps);
+  std::vector<const void*>& lines(const Worker& worker) { return scratch[static_cast<std::size_t>(worker.index())].lines; }
+  void product(const WeightMatrix& weight, std::int64_t panel, std::int64_t panels, const Rows& in, std::int64_t begin, std::int64_t end,
+               bool accumulate, Rows& out, const Fetch& fetch = {}) const;
   void add_bias(const Linear& linear, std::int64_t panel, std::int64_t begin, std::int64_t end, Rows& out) const;
   void lora_low(Worker& worker, std::int64_t layer, LoraGroup group, const Rows& in);
-  void low_panel(const LoraInputs& inputs, std::int64_t panel, const Rows& in, std::int64_t begin, std::int64_t end, Rows& out) const;
+  void low_rows(const LoraInputs& inputs, const Rows& in, std::int64_t begin, std::int64_t end, Rows& out) const;
+  void fetch_b(Worker& worker, const LoraInputs& inputs, int slot, std::int64_t panel);
   void add_lora(const LoraInputs& inputs, int slot, std::int64_t panel, const Rows& products, std::int64_t begin, std::int64_t end,
                 Rows& out) const;
   template <class Visit>
   void each_gain(std::int64_t layer, LoraGroup group, int slot, std::int64_t panel, Visit visit) const;
   void set_aside(std::int64_t layer, LoraGroup group, int slot, std::int64_t panel, Rows& out);
   void scale(std::int64_t layer, LoraGroup group, int slot, std::int64_t panel, bool accumulate, Rows& out) const;
-  void linear(const Linear& linear, std::int64_t panel, const Rows& in, Rows& out, bool accumulate, std::int64_t layer,
-              LoraGroup group, int slot);
+  void linear(Worker& worker, const Linear& linear, std::int64_t first, std::int64_t panels, const Rows& in, Rows& out, bool accumulate,
+              std::int64_t layer, LoraGroup group, int slot);
   void activate(float* gate, const float* up, std::int64_t n) const;
   void feed_forward(Worker& worker, std::int64_t layer, const Rows& in);
   void output_head(Worker& worker);
@@ -164,7 +176,7 @@ struct Network::Parts {
   void attention_inputs(Worker& worker, std::int64_t layer, const Rows& in);
   void rotate_and_store(Worker& worker, std::int64_t layer, const KvCache& cache);
   void turn(const Norm& norm, const RopeTable* table, std::int64_t row, float* head, float* padded_head) const;
-  void attend_task(const AttentionTask& task, AttentionScratch& scratch, std::int64_t layer, const KvCache& cache);
+  void attend_task(const AttentionTask& task, Scratch& scratch, std::int64_t layer, const KvCache& cache);
 
   // network_experts.cpp
   void mixture(Worker& worker, std::int64_t layer, const Rows& in);

@@ -29,42 +29,79 @@ void pack_int8(const float* values, std::int64_t inputs, std::byte* out) {
     }
 }
 
+using Eight = std::uint16_t __attribute__((vector_size(16), aligned(2), may_alias));
+
+// 8 rows of 8 values, turned: neighbours of two rows take turns, then pairs, then fours.
+void turn_eight(const std::byte* from, std::int64_t row_bytes, std::uint16_t* to, std::int64_t to_stride) {
+  Eight a[8], b[8];
+  for (std::int64_t j = 0; j < 8; ++j) std::memcpy(&a[j], from + j * row_bytes, sizeof(Eight));
+  for (int j = 0; j < 4; ++j) {
+    b[2 * j] = __builtin_shufflevector(a[j], a[j + 4], 0, 8, 1, 9, 2, 10, 3, 11);
+    b[2 * j + 1] = __builtin_shufflevector(a[j], a[j + 4], 4, 12, 5, 13, 6, 14, 7, 15);
+  }
+  for (int j = 0; j < 4; ++j) {
+    a[2 * j] = __builtin_shufflevector(b[j], b[j + 4], 0, 8, 1, 9, 2, 10, 3, 11);
+    a[2 * j + 1] = __builtin_shufflevector(b[j], b[j + 4], 4, 12, 5, 13, 6, 14, 7, 15);
+  }
+  for (int j = 0; j < 4; ++j) {
+    b[2 * j] = __builtin_shufflevector(a[j], a[j + 4], 0, 8, 1, 9, 2, 10, 3, 11);
+    b[2 * j + 1] = __builtin_shufflevector(a[j], a[j + 4], 4, 12, 5, 13, 6, 14, 7, 15);
+  }
+  for (std::int64_t n = 0; n < 8; ++n) std::memcpy(to + n * to_stride, &b[n], sizeof(Eight));
+}
+
+// Rows [first, first + count) of 16-bit values, turned: to[input * 32 + row], for `inputs` inputs from `k` on.
+void turn_rows(const StoredView& from, std::int64_t first, std::int64_t count, std::int64_t k, std::int64_t inputs, std::uint16_t* to) {
+  constexpr std::int64_t width = WeightMatrix::width;
+  const std::int64_t row_bytes = 2 * from.output_stride;
+  const std::byte* const begin = from.halves + 2 * (from.first + first * from.output_stride + k);
+  const std::int64_t rows_whole = count / 8 * 8, inputs_whole = inputs / 8 * 8;
+  for (std::int64_t n = 0; n < inputs_whole; n += 8)
+    for (std::int64_t j = 0; j < rows_whole; j += 8) turn_eight(begin + j * row_bytes + 2 * n, row_bytes, to + n * width + j, width);
+  for (std::int64_t n = 0; n < inputs; ++n)
+    for (std::int64_t j = n < inputs_whole ? rows_whole : 0; j < width; ++j) {
+      std::uint16_t bits = 0;
+      if (j < count) std::memcpy(&bits, begin + j * row_bytes + 2 * n, sizeof bits);
+      to[n * width + j] = bits;
+    }
+}
+
 }  // namespace
 
-bool holds_exactly(Storage storage, std::span<const float> values) {
-  constexpr std::size_t at_once = 4096;  // what is not exact shows soon
-  for (std::size_t begin = 0; begin < values.size(); begin += at_once) {
-    const auto part = values.subspan(begin, std::min(at_once, values.size() - begin));
-    std::uint32_t lost = 0;
-    switch (storage) {
-      case Storage::f32: return true;
-      case Storage::int8: return false;
-      case Storage::bf16:
-        for (const float value : part) lost |= std::bit_cast<std::uint32_t>(value) & 0xFFFFu;
-        break;
-      case Storage::f16:
-        for (const float value : part)
-          lost |= std::bit_cast<std::uint32_t>(value) ^ std::bit_cast<std::uint32_t>(checkpoint::f32_of_f16(f16_of_f32(value)));
-        break;
-    }
-    if (lost != 0) return false;
+void narrow(Storage storage, const float* values, std::int64_t count, const RowKernels& kernels, std::byte* out) {
+  switch (storage) {
+    case Storage::f32: case Storage::int8: std::memcpy(out, values, static_cast<std::size_t>(count) * sizeof(float)); return;
+    case Storage::f16: return kernels.narrow_to_f16(values, reinterpret_cast<std::uint16_t*>(out), count);
+    case Storage::bf16: break;
   }
-  return true;
+  auto* const to = reinterpret_cast<std::uint16_t*>(out);
+  for (std::int64_t k = 0; k < count; ++k) to[k] = checkpoint::bf16_of_f32(values[k]);
 }
 
 void pack_weights(const MatrixView& from, const WeightMatrix& into, std::int64_t i, const RowKernels& kernels, float* room, std::byte* out) {
-  const std::int64_t count = WeightMatrix::width * into.inputs;
-  switch (into.storage) {
-    case Storage::f32: return pack_panel(from, WeightMatrix::width, i, reinterpret_cast<float*>(out));
-    case Storage::int8: pack_panel(from, WeightMatrix::width, i, room); return pack_int8(room, into.inputs, out);
-    case Storage::f16:
-      pack_panel(from, WeightMatrix::width, i, room);
-      return kernels.narrow_to_f16(room, reinterpret_cast<std::uint16_t*>(out), count);
-    case Storage::bf16: break;
-  }
+  if (into.storage == Storage::f32) return pack_panel(from, WeightMatrix::width, i, reinterpret_cast<float*>(out));
   pack_panel(from, WeightMatrix::width, i, room);
-  auto* to = reinterpret_cast<std::uint16_t*>(out);
-  for (std::int64_t k = 0; k < count; ++k) to[k] = checkpoint::bf16_of_f32(room[k]);
+  if (into.storage == Storage::int8) return pack_int8(room, into.inputs, out);
+  narrow(into.storage, room, WeightMatrix::width * into.inputs, kernels, out);
+}
+
+void pack_stored(const StoredView& from, const WeightMatrix& into, std::int64_t i, const RowKernels& kernels, float* room, std::byte* out) {
+  if (from.halves == nullptr)
+    return pack_weights({from.values + from.first, from.outputs, from.inputs, from.output_stride, from.input_stride}, into, i, kernels, room, out);
+  constexpr std::int64_t width = WeightMatrix::width;
+  const std::int64_t first = i * width, count = std::min(width, from.outputs - first);
+  if (into.storage == from.stored) return turn_rows(from, first, count, 0, from.inputs, reinterpret_cast<std::uint16_t*>(out));
+  float* const wide = into.storage == Storage::f32 ? reinterpret_cast<float*>(out) : room;
+  constexpr std::int64_t at_once = 32;
+  std::uint16_t bits[at_once * width];
+  for (std::int64_t k = 0; k < from.inputs; k += at_once) {
+    const std::int64_t inputs = std::min(at_once, from.inputs - k);
+    turn_rows(from, first, count, k, inputs, bits);
+    for (std::int64_t n = 0; n < inputs * width; ++n)
+      wide[k * width + n] = from.stored == Storage::bf16 ? checkpoint::f32_of_bf16(bits[n]) : checkpoint::f32_of_f16(bits[n]);
+  }
+  if (into.storage == Storage::int8) pack_int8(room, into.inputs, out);
+  else if (into.storage != Storage::f32) narrow(into.storage, room, width * into.inputs, kernels, out);
 }
 
 void unpack_rows(const WeightMatrix& from, std::int64_t first, std::int64_t count, float* rows) {

@@ -28,13 +28,29 @@ std::int64_t WeightMatrix::panel_bytes() const {
   return 0;
 }
 
+namespace {
+
+template <class T>
+T value_at(T value, const std::byte* from, std::int64_t i) {
+  std::memcpy(&value, from + i * static_cast<std::int64_t>(sizeof value), sizeof value);
+  return value;
+}
+
+}  // namespace
+
+float Table::at(std::int64_t row, std::int64_t i) const {
+  const std::int64_t index = row * width + i;
+  switch (storage) {
+    case Storage::bf16: return checkpoint::f32_of_bf16(value_at(std::uint16_t{}, data, index));
+    case Storage::f16: return checkpoint::f32_of_f16(value_at(std::uint16_t{}, data, index));
+    case Storage::f32: case Storage::int8: break;
+  }
+  return value_at(0.0F, data, index);
+}
+
 float WeightMatrix::at(std::int64_t output, std::int64_t input) const {
   const std::byte* own = panel(output / width);
   const std::int64_t lane = output % width, index = input * width + lane;
-  const auto value_at = [&](auto value, const std::byte* from, std::int64_t i) {
-    std::memcpy(&value, from + i * static_cast<std::int64_t>(sizeof value), sizeof value);
-    return value;
-  };
   switch (storage) {
     case Storage::f32: return value_at(0.0F, own, index);
     case Storage::bf16: return checkpoint::f32_of_bf16(value_at(std::uint16_t{}, own, index));
@@ -69,6 +85,17 @@ void pack_panel(const MatrixView& from, int width, std::int64_t i, float* out) {
     float* to = out + k * width;
     for (std::int64_t j = 0; j < count; ++j) to[j] = row[j * from.output_stride];
     std::fill(to + count, to + width, 0.0F);
+  }
+}
+
+void pack_dots(std::span<const float* const> rows, const DotMatrix& into, float* out) {
+  for (std::int64_t first = 0; first < into.outputs; first += into.group_at(first)) {
+    const int group = into.group_at(first);
+    for (std::int64_t i = 0; i < into.inputs; i += 16)
+      for (int r = 0; r < group; ++r, out += 16) {
+        const std::int64_t count = std::min<std::int64_t>(16, into.inputs - i);
+        std::fill(std::copy_n(rows[static_cast<std::size_t>(first + r)] + i, count, out), out + 16, 0.0F);
+      }
   }
 }
 

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 #include "events/base/result.hpp"
@@ -21,6 +22,23 @@ struct PanelMatrix {
     return panel(output / width)[input * width + output % width];
   }
 };
+
+// A matrix [outputs, inputs] for the dot products of rows with few outputs: 8 outputs side by side, of those that are left 4, 2 and 1,
+// and of each in turn 16 inputs; the last 16 are filled up with zeros.
+struct DotMatrix {
+  const float* data = nullptr;
+  std::int64_t outputs = 0, inputs = 0;
+
+  std::int64_t depth() const { return (inputs + 15) / 16 * 16; }
+  std::int64_t size() const { return outputs * depth(); }
+  int group_at(std::int64_t first) const {
+    const std::int64_t left = outputs - first;
+    return left >= 8 ? 8 : left >= 4 ? 4 : left >= 2 ? 2 : 1;
+  }
+  const float* group(std::int64_t first) const { return data + first * depth(); }
+};
+// Writes rows[output][input] to where `into` has them.
+void pack_dots(std::span<const float* const> rows, const DotMatrix& into, float* out);
 
 // How weights lie in memory. int8: whole numbers of -127 to 127 and one f32 scale for each output, the largest weight of the
 // row divided by 127: every weight is off by at most half a scale.
@@ -43,6 +61,16 @@ struct WeightMatrix {
   std::int64_t bytes() const { return panels() * panel_bytes(); }
   const std::byte* panel(std::int64_t i) const { return data + i * panel_bytes(); }
   float at(std::int64_t output, std::int64_t input) const;
+};
+
+// Rows in f32 or 16 bits, one after the other, to be looked up.
+struct Table {
+  const std::byte* data = nullptr;
+  std::int64_t rows = 0, width = 0;
+  Storage storage = Storage::f32;
+
+  std::int64_t bytes() const { return rows * width * (storage == Storage::f32 ? 4 : 2); }
+  float at(std::int64_t row, std::int64_t i) const;
 };
 
 // IEEE binary16, to the nearest, ties to the even one.

@@ -11,6 +11,12 @@
 
 namespace luthier::serve {
 
+// Lines of memory that somebody needs next: they are fetched while a product is computed, as evenly as its length allows.
+struct Fetch {
+  const void* const* lines = nullptr;
+  std::int64_t count = 0;
+};
+
 struct RowKernels {
   const char* name;  // "avx512", "avx2", "portable"
 
@@ -19,11 +25,15 @@ struct RowKernels {
   void (*multiply)(const float* a, std::ptrdiff_t a_stride, std::int64_t rows, const float* b, std::ptrdiff_t b_stride,
                    std::int64_t depth, int width, float scale, bool accumulate, float* c, std::ptrdiff_t c_stride);
 
-  // The same with panel `panel` of weights in any storage, 32 wide and with scale 1: each value is widened to f32 as it is
-  // read, so that the result is to the bit that of f32 weights of the same values. Of int8 weights the sum runs over the
-  // integers, and the row's scale comes last.
+  // The same with `panels` panels of weights in any storage, from `panel` on, each 32 wide and with scale 1: each value is widened
+  // to f32 as it is read, so that the result is to the bit that of f32 weights of the same values. Of int8 weights the sum runs over
+  // the integers, and the row's scale comes last.
   void (*multiply_weights)(const float* a, std::ptrdiff_t a_stride, std::int64_t rows, const WeightMatrix& weights, std::int64_t panel,
-                           bool accumulate, float* c, std::ptrdiff_t c_stride);
+                           std::int64_t panels, bool accumulate, float* c, std::ptrdiff_t c_stride, const Fetch& fetch);
+
+  // c[m][j] = sum over i of a[m][i] * b[j][i], for every output j of b. Lane l of 16 sums over i = l, l + 16 … in order; the lanes are
+  // added last, always in the same way. a is readable up to a multiple of 16, with zeros there.
+  void (*dots)(const float* a, std::ptrdiff_t a_stride, std::int64_t rows, const DotMatrix& b, float* c, std::ptrdiff_t c_stride);
 
   // To the nearest, ties to the even one.
   void (*narrow_to_f16)(const float* from, std::uint16_t* to, std::int64_t n);

@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::ptrdiff_t prefetch_bytes = 2048;
 constexpr std::int64_t tile_rows_max = 3;  // 12 sums of 8 lanes, 4 of the panel: all 16 registers
+constexpr std::int64_t pair_rows_max = 1, dots_rows_max = 1;
 struct V {
   __m256 a, b;
 };
@@ -69,7 +70,7 @@ LUTHIER_TARGET void narrow_to_f16(const float* from, std::uint16_t* to, std::int
 
 }  // namespace
 
-const RowKernels row_kernels_avx2{"avx2", multiply, multiply_weights, narrow_to_f16, rmsnorm, layernorm, activate, clamped_swiglu, softcap, softmax, argmax};
+const RowKernels row_kernels_avx2{"avx2", multiply, multiply_weights, dots, narrow_to_f16, rmsnorm, layernorm, activate, clamped_swiglu, softcap, softmax, argmax};
 
 }  // namespace luthier::serve
 

@@ -17,6 +17,7 @@ namespace {
 
 constexpr std::ptrdiff_t prefetch_bytes = 2048;
 constexpr std::int64_t tile_rows_max = 12;  // 24 sums, 2 of the panel and a factor: 27 of 32 registers
+constexpr std::int64_t pair_rows_max = 3, dots_rows_max = 3;
 using V = __m512;
 
 LUTHIER_TARGET LUTHIER_INLINE V v_zero() { return _mm512_setzero_ps(); }
@@ -60,7 +61,7 @@ LUTHIER_TARGET void narrow_to_f16(const float* from, std::uint16_t* to, std::int
 
 }  // namespace
 
-const RowKernels row_kernels_avx512{"avx512", multiply, multiply_weights, narrow_to_f16, rmsnorm, layernorm, activate, clamped_swiglu, softcap, softmax, argmax};
+const RowKernels row_kernels_avx512{"avx512", multiply, multiply_weights, dots, narrow_to_f16, rmsnorm, layernorm, activate, clamped_swiglu, softcap, softmax, argmax};
 
 }  // namespace luthier::serve
 

@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::ptrdiff_t prefetch_bytes = 2048;
 constexpr std::int64_t tile_rows_max = 2;
+constexpr std::int64_t pair_rows_max = 1, dots_rows_max = 1;
 struct V {
   float x[16];
 };
@@ -64,6 +65,6 @@ void narrow_to_f16(const float* from, std::uint16_t* to, std::int64_t n) {
 
 }  // namespace
 
-const RowKernels row_kernels_portable{"portable", multiply, multiply_weights, narrow_to_f16, rmsnorm, layernorm, activate, clamped_swiglu, softcap, softmax, argmax};
+const RowKernels row_kernels_portable{"portable", multiply, multiply_weights, dots, narrow_to_f16, rmsnorm, layernorm, activate, clamped_swiglu, softcap, softmax, argmax};
 
 }  // namespace luthier::serve

@@ -69,6 +69,40 @@ TEST_CASE("a row's product is bit for bit the same alone and among others") {
   }
 }
 
+TEST_CASE("dot products are the plain sums, for every number of outputs, and the same bits alone and among other rows and outputs") {
+  for (const auto* kernels : all_kernels())
+    for (const std::int64_t depth : {16, 41, 576})
+      for (const std::int64_t outputs : {1, 2, 3, 7, 8, 15, 24}) {
+        const std::int64_t rows = 11, stride = row_stride(depth), c_stride = outputs + 3;
+        auto a = random_values(static_cast<std::size_t>(rows * stride), 1);
+        for (std::int64_t m = 0; m < rows; ++m) std::fill_n(a.begin() + m * stride + depth, stride - depth, 0.0F);
+        const auto b = random_values(static_cast<std::size_t>(outputs * depth), 2);
+        const auto packed = [&](std::int64_t first, std::int64_t count, std::vector<float>& memory) {
+          std::vector<const float*> own;
+          for (std::int64_t j = first; j < first + count; ++j) own.push_back(b.data() + j * depth);
+          DotMatrix matrix{nullptr, count, depth};
+          memory.resize(static_cast<std::size_t>(matrix.size()));
+          pack_dots(own, matrix, memory.data());
+          matrix.data = memory.data();
+          return matrix;
+        };
+        std::vector<float> memory, memory_alone, c(static_cast<std::size_t>(rows * c_stride), 0.25F);
+        kernels->dots(a.data(), stride, rows, packed(0, outputs, memory), c.data(), c_stride);
+        for (std::int64_t m = 0; m < rows; ++m)
+          for (std::int64_t j = 0; j < outputs; ++j) {
+            double sum = 0;
+            for (std::int64_t i = 0; i < depth; ++i) sum += double{a[static_cast<std::size_t>(m * stride + i)]} * b[static_cast<std::size_t>(j * depth + i)];
+            const float got = c[static_cast<std::size_t>(m * c_stride + j)];
+            CHECK(got == Approx(sum).margin(1e-4));
+            float alone = 0;
+            kernels->dots(a.data() + m * stride, stride, 1, packed(j, 1, memory_alone), &alone, 1);
+            CHECK(std::memcmp(&alone, &got, sizeof got) == 0);
+          }
+        for (std::int64_t m = 0; m < rows; ++m)  // nothing beside the result is touched
+          for (std::int64_t j = outputs; j < c_stride; ++j) CHECK(c[static_cast<std::size_t>(m * c_stride + j)] == 0.25F);
+      }
+}
+
 TEST_CASE("softmax sums to one over the tokens that may be seen and is nothing beyond") {
   for (const auto* kernels : all_kernels())
     for (const std::int64_t count : {1, 5, 16, 33}) {

@@ -32,16 +32,34 @@ int usable_processors() {
   return std::max(1, CPU_COUNT(&set));
 }
 
-std::int64_t Worker::next() { return team_->counters_[phase_ % 2].next.fetch_add(1, std::memory_order_relaxed); }
+int Worker::size() const { return team_->size(); }
+
+Worker::Items Worker::part(std::int64_t count, int index) const {
+  const std::int64_t begin = count * index / size();
+  return {begin, count * (index + 1) / size() - begin};
+}
+
+Worker::Items Worker::take(std::int64_t count, int other, std::int64_t at_once) {
+  const int whose = (index_ + other) % size();
+  const Items all = part(count, whose);
+  auto& taken = team_->taken_[static_cast<std::size_t>(whose)].of_phase[phase_ % 2];
+  if (other > 0) at_once = 1;
+  const std::uint64_t before = taken.fetch_add(static_cast<std::uint64_t>(at_once) << (other > 0 ? 32 : 0), std::memory_order_relaxed);
+  const auto front = static_cast<std::int64_t>(before & 0xFFFFFFFFu), back = static_cast<std::int64_t>(before >> 32);
+  const std::int64_t left = all.count - front - back;
+  if (left <= 0) return {};
+  if (other > 0) return {all.first + all.count - 1 - back, 1};
+  return {all.first + front, std::min(at_once, left)};
+}
 
 void Worker::end_phase() {
-  // Everybody left the other counter before the barrier of the phase before, and enters it again after this one.
-  if (index_ == 0) team_->counters_[(phase_ + 1) % 2].next.store(0, std::memory_order_relaxed);
+  // Everybody left the other counters before the barrier of the phase before, and enters them again after this one.
+  team_->taken_[static_cast<std::size_t>(index_)].of_phase[(phase_ + 1) % 2].store(0, std::memory_order_relaxed);
   ++phase_;
   team_->arrive();
 }
 
-Team::Team(int threads) {
+Team::Team(int threads) : taken_(static_cast<std::size_t>(threads)) {
   for (int i = 1; i < threads; ++i) threads_.emplace_back([this, i] { serve(i); });
 }
 
@@ -65,7 +83,8 @@ void Team::arrive() {
 }
 
 void Team::run(const std::function<void(Worker&)>& step) {
-  for (auto& counter : counters_) counter.next.store(0, std::memory_order_relaxed);
+  for (auto& taken : taken_)
+    for (auto& count : taken.of_phase) count.store(0, std::memory_order_relaxed);
   step_ = &step;
   steps_.fetch_add(1, std::memory_order_release);
   steps_.notify_all();

@@ -19,18 +19,33 @@ class Worker {
  public:
   int index() const { return index_; }
 
-  // Calls do_item(i) for every i in [0, count), each on whichever thread is free, and returns when all are done. Every
-  // thread of the team makes the same calls in the same order.
+  // Calls do_item(i) for every i in [0, count) and returns when all are done. Each thread begins with a part of its own, so that
+  // what lies one after the other in memory is read by one thread; who is done early helps the others from their ends. Every thread
+  // of the team makes the same calls in the same order.
   template <class F>
   void each(std::int64_t count, F&& do_item) {
-    for (std::int64_t i = next(); i < count; i = next()) do_item(i);
+    each(count, 1, [&](std::int64_t i, std::int64_t) { do_item(i); });
+  }
+  // The same with do_items(first, n): up to `at_once` neighbours in one call.
+  template <class F>
+  void each(std::int64_t count, std::int64_t at_once, F&& do_items) {
+    for (int other = 0; other < size(); ++other)
+      for (Items items = take(count, other, at_once); items.count > 0; items = take(count, other, at_once)) do_items(items.first, items.count);
     end_phase();
   }
+
+  struct Items {
+    std::int64_t first = 0, count = 0;
+  };
+  // Where this thread begins.
+  Items own_part(std::int64_t count) const { return part(count, index_); }
 
  private:
   friend class Team;
   Worker(Team& team, int index) : team_(&team), index_(index) {}
-  std::int64_t next();
+  int size() const;
+  Items part(std::int64_t count, int index) const;
+  Items take(std::int64_t count, int other, std::int64_t at_once);  // of the `other`th thread after this one
   void end_phase();
 
   Team* team_;
@@ -55,11 +70,12 @@ class Team {
   void serve(int index);
   void arrive();
 
-  // Two in turn: one counts this phase's items, the other is reset for the next phase.
-  struct alignas(64) Counter {
-    std::atomic<std::int64_t> next{0};
+  // For each thread two in turn: one counts what has been taken of its part in this phase, by itself from the beginning (the low half)
+  // and by others from the end (the high half); the other one is reset for the next phase.
+  struct alignas(64) Taken {
+    std::array<std::atomic<std::uint64_t>, 2> of_phase{};
   };
-  std::array<Counter, 2> counters_;
+  std::vector<Taken> taken_;
   alignas(64) std::atomic<int> arrived_{0};
   alignas(64) std::atomic<std::uint32_t> generation_{0};
   alignas(64) std::atomic<std::uint32_t> steps_{0};
