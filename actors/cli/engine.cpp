@@ -199,6 +199,7 @@ void add_bench(CLI::App& engine, Context& context) {
   auto& train = *bench.add_subcommand("train", "Whole steps (forward, backward, AdamW) over random tokens, every token in the loss");
   add_model(train, training->model);
   train.add_flag("--full", training->full, "All weights; else LoRA on all linear layers");
+  train.add_flag("--lean", training->lean, "With the least memory: activations computed again, moments in bf16, all weights updated layer by layer");
   train.add_option("--rank", training->rank, "Of the LoRA")->capture_default_str()->check(CLI::PositiveNumber);
   train.add_option("--batch", training->batch, "Sequences of a step")->capture_default_str()->check(CLI::PositiveNumber);
   train.add_option("--length", training->length, "Tokens of a sequence")->capture_default_str()->check(CLI::PositiveNumber);

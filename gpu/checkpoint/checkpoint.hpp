@@ -60,6 +60,7 @@ class Weights {
 
 // The names and shapes that a decoder must have, from its description alone.
 Weights::Shapes weight_shapes(const Decoder& decoder);
+Weights::Shapes layer_shapes(const Decoder& decoder, std::int64_t layer);  // of one layer alone
 
 struct Model {
   Decoder decoder;

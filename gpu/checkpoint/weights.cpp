@@ -52,6 +52,33 @@ Result<Weights> Weights::allocate(const Shapes& shapes, const KindOf& kind_of) {
   return weights;
 }
 
+std::size_t Weights::floats_by_turns(const Shapes& shapes, const GroupOf& group_of) {
+  std::map<std::int64_t, std::size_t> lengths;
+  for (const auto& [name, shape] : shapes) lengths[group_of(name)] += padded(count_of(shape));
+  std::size_t largest = 0;
+  for (const auto& [group, length] : lengths)
+    if (group >= 0) largest = std::max(largest, length);
+  return lengths[-1] + largest;
+}
+
+Result<Weights> Weights::allocate_by_turns(const Shapes& shapes, const GroupOf& group_of) {
+  Weights weights;
+  weights.length_ = floats_by_turns(shapes, group_of);
+  auto memory = allocate_floats(weights.length_, "gradients");
+  if (!memory) return memory.error();
+  weights.memory_ = std::move(*memory);
+  std::map<std::int64_t, std::size_t> next;  // of each group, from the beginning; of what is in none, from the end
+  next[-1] = weights.length_;
+  for (const auto& [name, shape] : shapes) {
+    const std::int64_t group = group_of(name);
+    const std::size_t floats = padded(count_of(shape));
+    if (group < 0) next[group] -= floats;
+    weights.tensors_.emplace(name, Tensor{shape, {weights.memory_.get() + next[group], count_of(shape)}});
+    if (group >= 0) next[group] += floats;
+  }
+  return weights;
+}
+
 Result<void> Weights::fill(const Read& read) {
   std::size_t largest = 0;
   const auto is_encoded = [](const Tensor& tensor) { return tensor.stored && !is_copied(tensor.stored.kind); };
@@ -120,6 +147,12 @@ void add_layer(const Decoder& d, std::int64_t index, Weights::Shapes& shapes) {
 }
 
 }  // namespace
+
+Weights::Shapes layer_shapes(const Decoder& d, std::int64_t layer) {
+  Weights::Shapes shapes;
+  add_layer(d, layer, shapes);
+  return shapes;
+}
 
 Weights::Shapes weight_shapes(const Decoder& d) {
   Weights::Shapes shapes;

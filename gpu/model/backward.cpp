@@ -6,6 +6,10 @@
 namespace luthier::model {
 namespace {
 
+bool begins_layer(const Network& network, std::size_t i) {
+  return i == 0 || network.blocks[i - 1].shape.layer != network.blocks[i].shape.layer;
+}
+
 bool ends_layer(const Network& network, std::size_t i) {
   return i + 1 == network.blocks.size() || network.blocks[i + 1].shape.layer != network.blocks[i].shape.layer;
 }
@@ -27,6 +31,7 @@ void backward(const Network& network, const Batch& batch, const PassDropout& dro
     const bool kept = !ws.size.recompute || i + 1 == network.blocks.size();  // the last layer's is still there
     if (!kept && ends_layer(network, i)) forward_again(pass, i);
     block_backward(pass, network.blocks[i], ws.blocks[i], i > first || network.inputs.trains());
+    if (ws.layer_done && begins_layer(network, i)) ws.layer_done(static_cast<std::int64_t>(network.blocks[i].shape.layer));
   }
   if (network.inputs.trains()) inputs_backward(pass);
 }

@@ -12,7 +12,7 @@ Result<MemoryPlan> memory_plan(const checkpoint::Decoder& decoder, const MemoryS
   LoraLayout lora;
   if (settings.full) {
     const std::size_t arrays = settings.keep == Keep::values ? 0 : settings.keep == Keep::gradients ? 1 : 3;
-    plan.training = arrays * plan.weights;
+    plan.training = settings.by_layers && settings.keep == Keep::gradients ? Trainable::gradient_bytes_by_layers(decoder) : arrays * plan.weights;
   } else if (!settings.modules.empty()) {
     auto layout = lay_out_lora(decoder, settings.modules);
     if (!layout) return layout.error();

@@ -16,6 +16,7 @@ struct MemorySettings {
   bool full = false;                                  // all weights are trained; else the adapter's modules
   std::span<const checkpoint::LoraModule> modules{};  // their shapes count, not their values
   Keep keep = Keep::gradients_and_moments;
+  bool by_layers = false;                             // with `full` and Keep::gradients: see Trainable::full_by_layers
   PassSize pass{};
   checkpoint::BaseStorage storage = checkpoint::BaseStorage::f32;
 };

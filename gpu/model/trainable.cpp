@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <map>
 
 #include "gpu/checkpoint/memory.hpp"
 #include "gpu/kernels/reduce.hpp"
@@ -45,6 +46,15 @@ void move_tensor(checkpoint::Tensor& tensor, float* to) {
   tensor.values = {to, tensor.values.size()};
 }
 
+// Where each weight belongs: its layer, -1 outside of them.
+std::map<std::string, std::int64_t> layers_of(const checkpoint::Decoder& decoder) {
+  std::map<std::string, std::int64_t> layers;
+  for (const auto& [name, shape] : checkpoint::weight_shapes(decoder)) layers[name] = -1;
+  for (std::int64_t layer = 0; layer < decoder.num_layers; ++layer)
+    for (const auto& [name, shape] : checkpoint::layer_shapes(decoder, layer)) layers[name] = layer;
+  return layers;
+}
+
 Result<std::shared_ptr<checkpoint::Weights>> like(const checkpoint::Decoder& decoder) {
   auto weights = checkpoint::Weights::allocate(checkpoint::weight_shapes(decoder));
   if (!weights) return weights.error();
@@ -52,6 +62,33 @@ Result<std::shared_ptr<checkpoint::Weights>> like(const checkpoint::Decoder& dec
 }
 
 }  // namespace
+
+std::size_t Trainable::gradient_bytes_by_layers(const checkpoint::Decoder& decoder) {
+  const auto layers = layers_of(decoder);
+  return checkpoint::Weights::floats_by_turns(checkpoint::weight_shapes(decoder), [&](const std::string& name) { return layers.at(name); }) * sizeof(float);
+}
+
+Result<Trainable> Trainable::full_by_layers(const checkpoint::Decoder& decoder, checkpoint::Weights& weights) {
+  auto t = full(decoder, weights, Keep::values);
+  if (!t) return t;
+  const auto layers = layers_of(decoder);
+  auto gradients = checkpoint::Weights::allocate_by_turns(checkpoint::weight_shapes(decoder), [&](const std::string& name) { return layers.at(name); });
+  if (!gradients) return gradients.error();
+  t->gradients_ = std::make_shared<checkpoint::Weights>(std::move(*gradients));
+  t->bytes_ = t->gradients_->bytes();
+  t->squares_.assign(t->parameters_.size(), 0);
+  for (Parameter& p : t->parameters_) p.gradient = t->gradients_->find(p.name)->values.data();
+  return t;
+}
+
+void Trainable::next_layer(std::int64_t layer) {
+  for (std::size_t i = 0; i < parameters_.size(); ++i) {
+    const Parameter& p = parameters_[i];
+    if (p.layer != layer) continue;
+    squares_[i] = kernels::sum_of_squares(p.count, p.gradient);
+    std::memset(p.gradient, 0, static_cast<std::size_t>(p.count) * sizeof(float));
+  }
+}
 
 Result<Trainable> Trainable::full(const checkpoint::Decoder& decoder, checkpoint::Weights& weights, Keep keep) {
   Trainable t;
@@ -65,11 +102,12 @@ Result<Trainable> Trainable::full(const checkpoint::Decoder& decoder, checkpoint
   const auto in = [](const std::shared_ptr<checkpoint::Weights>& array, const std::string& name) {
     return array ? array->find(name)->values.data() : nullptr;
   };
+  const auto layers = layers_of(decoder);
   for (const auto& [name, shape] : checkpoint::weight_shapes(decoder)) {
     const checkpoint::Tensor* tensor = weights.find(name);
     if (!tensor) return Error{ErrorCode::corrupt, "the checkpoint has no tensor " + name, name};
     t.parameters_.push_back({name, shape, static_cast<std::int64_t>(tensor->values.size()), tensor->values.data(),
-                             in(t.gradients_, name), in(t.moment1_, name), in(t.moment2_, name), decays(name, shape)});
+                             in(t.gradients_, name), in(t.moment1_, name), in(t.moment2_, name), decays(name, shape), layers.at(name)});
   }
   return t;
 }
@@ -135,12 +173,15 @@ checkpoint::Adapter Trainable::gradients_of(const checkpoint::Adapter& adapter) 
 }
 
 void Trainable::zero_gradients() {
+  if (by_layers()) return;  // next_layer() leaves them so
   for (const Parameter& p : parameters_)
     if (p.gradient) std::memset(p.gradient, 0, static_cast<std::size_t>(p.count) * sizeof(float));
 }
 
 double Trainable::gradient_norm() const {
   double total = 0;
+  for (const double squares : squares_) total += squares;
+  if (by_layers()) return std::sqrt(total);
   for (const Parameter& p : parameters_) total += kernels::sum_of_squares(p.count, p.gradient);
   return std::sqrt(total);
 }

@@ -21,6 +21,7 @@ struct Parameter {
   float* gradient = nullptr;
   float *moment1 = nullptr, *moment2 = nullptr;  // nullptr when only gradients were asked for
   bool decays = true;                            // false for biases and norm weights
+  std::int64_t layer = -1;                       // of full weights; -1: outside the layers
 };
 
 enum class Keep { values, gradients, gradients_and_moments };
@@ -29,6 +30,13 @@ class Trainable {
  public:
   // Trains `weights` in place.
   static Result<Trainable> full(const checkpoint::Decoder& decoder, checkpoint::Weights& weights, Keep keep);
+
+  // The same, with one memory for the gradients of all layers: backward() leaves a layer's there until it begins with the next one
+  // below. Whoever needs them takes them when Workspace::layer_done says so, and calls next_layer().
+  static Result<Trainable> full_by_layers(const checkpoint::Decoder& decoder, checkpoint::Weights& weights);
+  static std::size_t gradient_bytes_by_layers(const checkpoint::Decoder& decoder);
+  bool by_layers() const { return !squares_.empty(); }
+  void next_layer(std::int64_t layer);  // this one's gradient counts in gradient_norm(), and makes room
 
   // Moves the adapter's values into one array with the layout of the network's groups, and lets the adapter's tensors
   // point there: saving the adapter writes what was trained.
@@ -57,6 +65,7 @@ class Trainable {
   std::shared_ptr<LoraLayout> lora_;
   std::shared_ptr<float[]> lora_memory_;
   float *lora_gradients_ = nullptr, *lora_norms_ = nullptr;
+  std::vector<double> squares_;  // by layers: the sum of each parameter's squares in this step
   std::size_t bytes_ = 0;
 };
 

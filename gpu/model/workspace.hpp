@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -72,6 +73,7 @@ struct Workspace {
   float *head_slopes = nullptr, *head_dnormed = nullptr, *head_dx = nullptr;
 
   ProjectionScratch scratch;
+  std::function<void(std::int64_t layer)> layer_done;  // backward() calls it when a layer's gradients are whole; may be empty
   PassSize size;
   std::shared_ptr<float[]> memory;
 };

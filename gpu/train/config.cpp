@@ -215,6 +215,14 @@ std::optional<Error> read_parts(Reader& reader, TrainingConfig& config) {
   return error;
 }
 
+// Nothing may have to be known of all gradients before the first layer is updated.
+void check_layerwise(Reader& reader, const TrainingConfig& config) {
+  if (!config.layerwise_updates) return;
+  if (config.method != TrainingConfig::Method::full) return reader.refuse("layerwise_updates", "is for method \"full\": an adapter's gradients are small");
+  if (config.max_grad_norm > 0) return reader.refuse("layerwise_updates", "needs max_grad_norm 0: clipping has to know the gradients of all layers first");
+  if (config.gradient_accumulation > 1) return reader.refuse("layerwise_updates", "needs gradient_accumulation 1: a sum over micro-batches has to keep the gradients of all layers");
+}
+
 // What each member allows, the others may forbid.
 void check_together(Reader& reader, const TrainingConfig& config) {
   if (config.merge && config.method != TrainingConfig::Method::lora) reader.refuse("merge", "needs method \"lora\"");
@@ -222,6 +230,7 @@ void check_together(Reader& reader, const TrainingConfig& config) {
     reader.refuse("base_storage", "other than \"f32\" needs method \"lora\": weights that are trained are kept whole");
   if (config.bucketing && config.packing) reader.refuse("bucketing", "and packing exclude each other: packs are alike already");
   if (config.spike_factor > 0 && config.spike_factor <= 1) reader.refuse("spike_factor", "must be greater than 1, or 0 for none");
+  check_layerwise(reader, config);
   if (config.dpo && config.distillation) reader.refuse("distillation", "and dpo exclude each other");
   if (config.contrastive && (config.dpo || config.distillation)) reader.refuse("contrastive", "and dpo or distillation exclude each other");
   if (config.contrastive && config.packing) reader.refuse("packing", "is not for contrastive: its texts are never padded, and batch_size says which are compared");
@@ -285,6 +294,7 @@ Result<TrainingConfig> read_config(const json& object) {
   reader.boolean("shuffle", config.shuffle);
   reader.boolean("bucketing", config.bucketing);
   reader.boolean("recompute_activations", config.recompute_activations);
+  reader.boolean("layerwise_updates", config.layerwise_updates);
   reader.integer("seed", 0, std::numeric_limits<std::int64_t>::max(), config.seed);
   reader.boolean("append_end_token", config.append_end_token);
   read_template(reader, config.prompt_template);
@@ -337,6 +347,7 @@ void add_younger_members(const TrainingConfig& c, ordered_json& out) {
   if (c.base_storage != BaseStorage::f32) out["base_storage"] = checkpoint::to_string(c.base_storage);
   if (c.bucketing) out["bucketing"] = true;
   if (c.recompute_activations) out["recompute_activations"] = true;
+  if (c.layerwise_updates) out["layerwise_updates"] = true;
   if (!c.prompt_template.empty()) out["prompt_template"] = c.prompt_template;
   if (c.validation_every > 0) out["validation_every"] = c.validation_every;
   if (c.early_stopping) out["early_stopping"] = {{"patience", c.early_stopping->patience}, {"min_delta", c.early_stopping->min_delta}};

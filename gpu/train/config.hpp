@@ -68,6 +68,7 @@ struct TrainingConfig {
   checkpoint::BaseStorage base_storage = checkpoint::BaseStorage::f32;  // what the frozen base is kept as; other than f32 with lora only
   bool recompute_activations = false;     // a layer keeps its input alone, and the backward pass computes the rest again
   double max_grad_norm = 1.0;             // 0: no clipping
+  bool layerwise_updates = false;         // with method full: a layer is updated as soon as its gradient is known, which then makes room
   std::int64_t max_seq_length = 2048;
   bool packing = false;
   bool shuffle = false;

@@ -110,6 +110,10 @@ TEST_CASE("whatever does not fit is refused by the name of its member") {
   CHECK(refused_field(R"({"early_stopping": true})") == "early_stopping");
   CHECK(refused_field(R"({"spike_factor": 0.5})") == "spike_factor");
   CHECK(refused_field(R"({"bucketing": true, "packing": true})") == "bucketing");
+  CHECK(refused_field(R"({"layerwise_updates": true, "max_grad_norm": 0})") == "layerwise_updates");
+  CHECK(refused_field(R"({"layerwise_updates": true, "method": "full"})") == "layerwise_updates");
+  CHECK(refused_field(R"({"layerwise_updates": true, "method": "full", "max_grad_norm": 0, "gradient_accumulation": 2})") == "layerwise_updates");
+  CHECK(parsed(R"({"layerwise_updates": true, "method": "full", "max_grad_norm": 0})").layerwise_updates);
   CHECK(refused_field(R"({"dpo": {"beta": 0}})") == "dpo.beta");
   CHECK(refused_field(R"({"dpo": {}, "distillation": {}})") == "distillation");
   CHECK(refused_field(R"({"distillation": {"mixing": 1.1}})") == "distillation.mixing");

@@ -50,6 +50,7 @@ Result<void> read_files(const TrainRequest& request, Engine& engine) {
   auto base = checkpoint::load_model(request.model, request.memory_limit_bytes, request.config.base_storage);
   if (!base) return base.error();
   engine.base = std::move(*base);
+  return_free_memory();
   return {};
 }
 
@@ -64,7 +65,8 @@ Result<std::unique_ptr<Engine>> make_engine(const TrainRequest& request) {
   if (auto read = read_files(request, *engine); !read) return read.error();
   checkpoint::Model& base = engine->base;
   using model::Keep, model::Trainable;
-  auto trainable = request.config.method == TrainingConfig::Method::full
+  auto trainable = request.config.layerwise_updates ? Trainable::full_by_layers(base.decoder, base.weights)
+                   : request.config.method == TrainingConfig::Method::full
                        ? Trainable::full(base.decoder, base.weights, Keep::gradients)
                        : Trainable::lora(base.decoder, engine->prepared.adapter, Keep::gradients);
   if (!trainable) return trainable.error();

@@ -14,7 +14,6 @@
 namespace luthier::train {
 namespace {
 
-constexpr std::int64_t head_chunk_max = 256;  // rows: beyond it a larger chunk is no faster
 constexpr std::int64_t useful_length_min = 16;
 
 bool is_full(const FitQuestion& q) { return q.config.method == TrainingConfig::Method::full; }
@@ -30,7 +29,7 @@ std::int64_t trained_values(const FitQuestion& q) {
 
 Result<model::MemoryPlan> engine_plan(const FitQuestion& q, const checkpoint::Decoder& decoder, const model::PassSize& pass, model::Keep keep) {
   const bool layers = decoder.num_layers > 0;
-  return model::memory_plan(decoder, {.full = is_full(q), .modules = layers ? q.modules : std::span<const checkpoint::LoraModule>{}, .keep = keep, .pass = pass, .storage = storage_of(q)});
+  return model::memory_plan(decoder, {.full = is_full(q), .modules = layers ? q.modules : std::span<const checkpoint::LoraModule>{}, .keep = keep, .by_layers = q.config.layerwise_updates, .pass = pass, .storage = storage_of(q)});
 }
 
 // The workspace by kind: what it would be for one row of logits, and for no layers, says what logits and layers take.
@@ -89,13 +88,15 @@ std::string advice(const FitQuestion& q, const RunMemory& memory) {
 
 }  // namespace
 
+std::int64_t head_chunk_max(bool full) { return full ? 256 : 128; }
+
 model::PassSize pass_size(const FitQuestion& q) {
   const std::int64_t length_max = q.parts * q.config.max_seq_length;  // which may be less than the rows were cut to
   const RowLengths lengths{q.lengths.count, [&](std::size_t row) { return std::min(q.lengths.of(row), length_max); }};
   const std::int64_t supervised = std::max(q.supervised_max, std::int64_t{1});
   const std::int64_t tokens = std::max(tokens_max(lengths, q.config), q.validation_tokens_max);
   // Rows with few labels need few logits at a time, and small chunks stay in the cache.
-  const std::int64_t chunk = std::clamp(std::min(supervised * q.config.batch_size, tokens), std::int64_t{1}, head_chunk_max);
+  const std::int64_t chunk = std::clamp(std::min(supervised * q.config.batch_size, tokens), std::int64_t{1}, head_chunk_max(is_full(q)));
   return {.tokens = tokens,
           .head_chunk = chunk,
           .backward = true,

@@ -48,6 +48,10 @@ struct RunMemory {
   std::size_t total() const { return without_rest() + rest; }
 };
 
+// How many rows have logits at the same time at most: beyond it a larger chunk is no faster. With all weights a chunk adds to the head's
+// gradient, which is as large as the head.
+std::int64_t head_chunk_max(bool full);
+
 // The size of the passes that the run needs.
 model::PassSize pass_size(const FitQuestion& question);
 

@@ -40,21 +40,25 @@ Result<Optimizer> Optimizer::make(const std::vector<model::Parameter>& parameter
 
 void Optimizer::update(std::int64_t number, double rate, double gradient_norm) {
   const double clip = config_.max_grad_norm > 0 ? config_.max_grad_norm / (gradient_norm + 1e-6) : 1.0;
-  kernels::AdamwStep step{.step = number,
-                          .beta1 = config_.beta1,
-                          .beta2 = config_.beta2,
-                          .epsilon = config_.eps,
-                          .gradient_scale = static_cast<float>(std::min(1.0, clip))};
-  for (const Part& part : parts_) {
-    const model::Parameter& p = *part.parameter;
-    step.learning_rate = rate * part.rate_factor;
-    step.weight_decay = p.decays ? config_.weight_decay : 0;
-    if (config_.optimizer_states == States::bf16)
-      kernels::adamw_bf16(p.count, step, {config_.seed, part.first}, p.value, p.gradient,
-                          reinterpret_cast<std::uint32_t*>(moments(part, 0)));
-    else
-      kernels::adamw(p.count, step, p.value, p.gradient, moments(part, 0), moments(part, 1));
-  }
+  for (const Part& part : parts_) update(part, rate, {.step = number, .gradient_scale = static_cast<float>(std::min(1.0, clip))});
+}
+
+void Optimizer::update_layer(std::int64_t number, double rate, std::int64_t layer) {
+  for (const Part& part : parts_)
+    if (part.parameter->layer == layer) update(part, rate, {.step = number});
+}
+
+void Optimizer::update(const Part& part, double rate, kernels::AdamwStep step) {
+  const model::Parameter& p = *part.parameter;
+  step.learning_rate = rate * part.rate_factor;
+  step.beta1 = config_.beta1;
+  step.beta2 = config_.beta2;
+  step.epsilon = config_.eps;
+  step.weight_decay = p.decays ? config_.weight_decay : 0;
+  if (config_.optimizer_states == States::bf16)
+    kernels::adamw_bf16(p.count, step, {config_.seed, part.first}, p.value, p.gradient, reinterpret_cast<std::uint32_t*>(moments(part, 0)));
+  else
+    kernels::adamw(p.count, step, p.value, p.gradient, moments(part, 0), moments(part, 1));
 }
 
 std::vector<Optimizer::State> Optimizer::states() const {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "events/base/result.hpp"
+#include "gpu/kernels/adamw.hpp"
 #include "gpu/model/trainable.hpp"
 #include "gpu/train/config.hpp"
 
@@ -23,6 +24,8 @@ class Optimizer {
 
   // `step` from 1; `rate` of that step, which lora.loraplus_lr_ratio multiplies for the B matrices. The gradients are clipped.
   void update(std::int64_t step, double rate, double gradient_norm);
+  // Of the parameters of one layer, or outside of them (-1), alone. The gradients are not clipped.
+  void update_layer(std::int64_t step, double rate, std::int64_t layer);
 
   // What a checkpoint keeps: "moment1/NAME" and "moment2/NAME"; with bf16 states "moments_bf16/NAME", whose 32 bits are both.
   struct State {
@@ -38,6 +41,7 @@ class Optimizer {
     std::size_t first;   // of its moments, in either array
     double rate_factor;  // of LoRA+
   };
+  void update(const Part& part, double rate, kernels::AdamwStep step);
   float* moments(const Part& part, std::size_t array) const { return memory_.get() + array * stride_ + part.first; }
 
   TrainingConfig config_;

@@ -1,5 +1,7 @@
 #include "gpu/train/process_memory.hpp"
 
+#include <malloc.h>
+
 #include <fstream>
 #include <limits>
 #include <string>
@@ -22,5 +24,7 @@ std::size_t status_member(const std::string& name) {
 
 std::size_t resident_memory_bytes() { return status_member("VmRSS:"); }
 std::size_t peak_memory_bytes() { return status_member("VmHWM:"); }
+
+void return_free_memory() { ::malloc_trim(0); }
 
 }  // namespace luthier::train

@@ -10,4 +10,8 @@ std::size_t resident_memory_bytes();  // now
 // before the program did.
 std::size_t peak_memory_bytes();
 
+
+// What this process has freed and the allocator has kept: after much has been read and before more is taken.
+void return_free_memory();
+
 }  // namespace luthier::train

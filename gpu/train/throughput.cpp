@@ -17,7 +17,10 @@
 #include "gpu/train/adapter_start.hpp"
 #include "gpu/train/command_support.hpp"
 #include "gpu/train/commands.hpp"
+#include "gpu/train/fit.hpp"
+#include "gpu/train/layerwise.hpp"
 #include "gpu/train/optimizer.hpp"
+#include "gpu/train/process_memory.hpp"
 
 namespace luthier::train {
 namespace {
@@ -33,6 +36,7 @@ struct Bench {
   model::Network network;
   model::Workspace workspace;
   model::Batch batch;
+  bool layerwise = false;
 };
 
 struct StepTimes {
@@ -58,17 +62,22 @@ Result<Bench> set_up(const ThroughputOptions& options) {
   auto base = checkpoint::load_model(options.model);
   if (!base) return base.error();
   bench.base = std::move(*base);
+  return_free_memory();
   using model::Keep, model::Trainable;
   TrainingConfig config;
   config.method = options.full ? TrainingConfig::Method::full : TrainingConfig::Method::lora;
+  if (options.lean) config.optimizer_states = TrainingConfig::States::bf16;
+  bench.layerwise = options.lean && options.full;
+  if (bench.layerwise) config.max_grad_norm = 0;
   if (!options.full) {
     config.lora.r = options.rank;
     auto adapter = new_adapter(config, bench.base.decoder);
     if (!adapter) return adapter.error();
     bench.adapter = std::move(*adapter);
   }
-  auto trainable = options.full ? Trainable::full(bench.base.decoder, bench.base.weights, Keep::gradients)
-                                : Trainable::lora(bench.base.decoder, bench.adapter, Keep::gradients);
+  auto trainable = bench.layerwise ? Trainable::full_by_layers(bench.base.decoder, bench.base.weights)
+                   : options.full  ? Trainable::full(bench.base.decoder, bench.base.weights, Keep::gradients)
+                                   : Trainable::lora(bench.base.decoder, bench.adapter, Keep::gradients);
   if (!trainable) return trainable.error();
   bench.trainable = std::move(*trainable);
   auto optimizer = Optimizer::make(bench.trainable->parameters(), config);
@@ -79,7 +88,7 @@ Result<Bench> set_up(const ThroughputOptions& options) {
   bench.network = std::move(*network);
   bench.batch = random_batch(options, bench.base.decoder.vocab_size);
   auto workspace = model::make_workspace(bench.base.decoder, bench.trainable->lora_layout(),
-                                         {.tokens = bench.batch.tokens(), .backward = true});
+                                         {.tokens = bench.batch.tokens(), .head_chunk = head_chunk_max(options.full), .backward = true, .recompute = options.lean});
   if (!workspace) return workspace.error();
   bench.workspace = std::move(*workspace);
   return bench;
@@ -87,14 +96,19 @@ Result<Bench> set_up(const ThroughputOptions& options) {
 
 StepTimes one_step(Bench& bench, std::int64_t step) {
   const double cpu_start = cpu(), start = wall();
+  constexpr double rate = 1e-5;
   bench.trainable->zero_gradients();
+  if (bench.layerwise) begin_layerwise_step(*bench.trainable, bench.optimizer, bench.workspace, step, rate);
   model::forward(bench.network, bench.batch, {}, bench.workspace);
   model::loss_and_gradient(bench.network, bench.batch, 1.0f / static_cast<float>(bench.batch.supervised()), {},
                            bench.workspace);
   const double forward_end = wall();
   model::backward(bench.network, bench.batch, {}, bench.workspace);
   const double backward_end = wall();
-  bench.optimizer.update(step, 1e-5, bench.trainable->gradient_norm());
+  if (bench.layerwise)
+    end_layerwise_step(*bench.trainable, bench.optimizer, bench.workspace, step, rate);
+  else
+    bench.optimizer.update(step, rate, bench.trainable->gradient_norm());
   const double end = wall();
   return {forward_end - start, backward_end - forward_end, end - backward_end, cpu() - cpu_start};
 }
@@ -133,7 +147,7 @@ Result<Throughput> measure_throughput(const ThroughputOptions& options) {
   const auto tokens = static_cast<double>(bench->batch.tokens());
   Throughput row;
   row.name = (options.full ? "full " : "lora r" + std::to_string(options.rank) + " ") + std::to_string(options.batch) + "x" +
-             std::to_string(options.length);
+             std::to_string(options.length) + (options.lean ? " lean" : "");
   row.min = tokens / *std::max_element(total.begin(), total.end());
   row.median = tokens / median(total);
   row.max = tokens / *std::min_element(total.begin(), total.end());

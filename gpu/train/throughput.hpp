@@ -14,6 +14,8 @@ namespace luthier::train {
 struct ThroughputOptions {
   std::filesystem::path model;
   bool full = false;           // all weights; else LoRA on all linear layers
+  bool lean = false;           // with the least memory: activations are computed again, AdamW's moments are bf16, and all weights are updated
+                               // layer by layer, without clipping
   std::int64_t rank = 16;
   std::int64_t batch = 4, length = 256;
   int repetitions = 3;         // measured, after one that is not

@@ -10,6 +10,7 @@
 #include "gpu/train/data_order.hpp"
 #include "gpu/train/embedding_output.hpp"
 #include "gpu/train/engine.hpp"
+#include "gpu/train/layerwise.hpp"
 #include "gpu/train/merge.hpp"
 #include "gpu/train/metrics.hpp"
 #include "gpu/train/profile_report.hpp"
@@ -114,7 +115,9 @@ Result<void> Run::one_step() {
     for (const std::size_t row : rows) progress_.tokens_read += data().tokens(row);
   }
   const double rate = config_.method == TrainingConfig::Method::lora ? config_.lora.dropout : 0;
+  progress_.learning_rate = learning_rate(config_, step, progress_.max_steps);
   zero_gradients();
+  if (config_.layerwise_updates) begin_layerwise_step(engine_.trainable, engine_.optimizer, engine_.workspace, step + 1, progress_.learning_rate);
   std::vector<double> losses;
   for (const MicroBatch& rows : batches) {
     const auto pass = static_cast<std::uint64_t>(step * config_.gradient_accumulation) + losses.size();
@@ -125,10 +128,10 @@ Result<void> Run::one_step() {
   progress_.loss = 0;
   for (const double loss : losses) progress_.loss += loss;
   progress_.loss /= static_cast<double>(weight);
+  if (config_.layerwise_updates) end_layerwise_step(engine_.trainable, engine_.optimizer, engine_.workspace, step + 1, progress_.learning_rate);
   progress_.grad_norm = gradient_norm();
   if (auto good = check(batches, losses); !good) return good;
   spikes_.add(progress_.loss);
-  progress_.learning_rate = learning_rate(config_, step, progress_.max_steps);
   update(step + 1);
   ++progress_.step;
   return {};
@@ -152,10 +155,10 @@ double Run::gradient_norm() {
 
 void Run::update(std::int64_t step) {
   const kernels::Timed timed("update");
-  engine_.optimizer.update(step, progress_.learning_rate, progress_.grad_norm);
+  if (!config_.layerwise_updates) engine_.optimizer.update(step, progress_.learning_rate, progress_.grad_norm);
 }
 
-// Before the step changes a weight: what is saved stays good.
+// Before the step changes a weight, but where each layer was updated on the way: what is saved stays good.
 Result<void> Run::check(const Step& batches, const std::vector<double>& losses) const {
   const std::string step = "step " + std::to_string(progress_.step + 1);
   for (std::size_t b = 0; b < batches.size(); ++b)

@@ -302,6 +302,23 @@ TEST_CASE("with moments in bfloat16 a run ends at the loss of f32 within half a 
   }
 }
 
+TEST_CASE("a step that updates layer by layer has the bits of one that updates all at the end") {
+  for (const char* model : {"biased", "tied"})
+    for (const char* states : {"f32", "bf16"}) {
+      INFO(model << ", " << states);
+      TemporaryDirectory directory;
+      json config = read_json(goldens / "curve.full.json")["config"];
+      config.update({{"gradient_accumulation", 1}, {"max_grad_norm", 0}, {"max_steps", 6}, {"optimizer_states", states}});
+      const auto together = request_for(model, config, directory / "together");
+      config.update({{"layerwise_updates", true}, {"recompute_activations", true}});
+      const auto by_layers = request_for(model, config, directory / "by-layers");
+      take(train::train(together, {}));
+      take(train::train(by_layers, {}));
+      CHECK(output_of(by_layers) == output_of(together));
+      CHECK(read_bytes(by_layers.out / "metrics.jsonl") == read_bytes(together.out / "metrics.jsonl"));
+    }
+}
+
 TEST_CASE("ranks and scales of some layers differ as their patterns say") {
   TemporaryDirectory directory;
   json config = lora_config();
