@@ -183,6 +183,7 @@ void add_eval_embedding(CLI::App& app, Context& context) {
   verb.add_option("--corpus", options->corpus, "FILE.jsonl of {\"text\"}: more documents to search");
   verb.add_option("--k", options->ks, "Of recall@k")->delimiter(',')->capture_default_str();
   verb.add_option("--max-length", options->max_length, "Tokens that texts are cut to")->capture_default_str()->check(CLI::PositiveNumber);
+  add_base_storage(verb, options->base_storage);
   add_threads(verb, options->threads);
   verb.callback([&context, options] {
     options->json = context.json;

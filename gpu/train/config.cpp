@@ -189,6 +189,7 @@ std::optional<Error> read_contrastive(const json& object, Contrastive& contrasti
   reader.boolean("in_batch_negatives", contrastive.in_batch_negatives);
   reader.integer("negatives", 0, negatives_max, contrastive.negatives);
   reader.integer("max_query_length", 0, count_max, contrastive.max_query_length);
+  reader.integer("micro_batch", 0, count_max, contrastive.micro_batch);
   read_prefix(reader, "query_prefix", contrastive.query_prefix);
   read_prefix(reader, "passage_prefix", contrastive.passage_prefix);
   if (!contrastive.in_batch_negatives && contrastive.negatives == 0) reader.refuse("negatives", "0 and in_batch_negatives false leave nothing to compare with");
@@ -336,6 +337,7 @@ ordered_json contrastive_json(const Contrastive& contrastive) {
                    {"in_batch_negatives", contrastive.in_batch_negatives},
                    {"negatives", contrastive.negatives},
                    {"max_query_length", contrastive.max_query_length}};
+  if (contrastive.micro_batch > 0) out["micro_batch"] = contrastive.micro_batch;
   if (contrastive.query_prefix) out["query_prefix"] = *contrastive.query_prefix;
   if (contrastive.passage_prefix) out["passage_prefix"] = *contrastive.passage_prefix;
   return out;

@@ -1,6 +1,7 @@
 // The configuration of one training run: a JSON object, parsed once.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -42,6 +43,7 @@ struct Contrastive {
   bool in_batch_negatives = true;
   std::int64_t negatives = 4;                                // of a row's own at most, the first ones
   std::int64_t max_query_length = 0;                         // 0: as max_seq_length, which is 512 here where it is not said
+  std::int64_t micro_batch = 0;                              // rows that go through the network together; 0: the whole batch
   std::optional<std::string> query_prefix, passage_prefix;  // none: the model's
 };
 
@@ -84,6 +86,14 @@ struct TrainingConfig {
   std::optional<Distillation> distillation;
   std::optional<Contrastive> contrastive;
   bool merge = false;                     // with method lora: the output is the model with the adapter in its weights
+
+  // Of a batch, how many rows one pass through the network has at most.
+  std::int64_t rows_at_once() const {
+    return contrastive && contrastive->micro_batch > 0 ? std::min(contrastive->micro_batch, batch_size) : batch_size;
+  }
+
+  // What the base is really kept as: all weights that are trained as f32; with products in bf16 a frozen one as what they read.
+  checkpoint::BaseStorage storage() const;
 };
 
 // Unknown members, wrong types and numbers out of range are refused; the error's field is the member, "lora.r".

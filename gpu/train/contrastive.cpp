@@ -51,8 +51,8 @@ void put_back(const std::vector<float>& from, const std::vector<std::size_t>& te
 // Each query's loss over its scores, which become their gradient times `scale`.
 class Comparison {
  public:
-  Comparison(const Contrastive& settings, const RowsOf& rows, const model::Batch& batch)
-      : settings_(settings), batch_(batch), roles_(roles_of(rows)) {}
+  Comparison(const Contrastive& settings, const RowsOf& rows, model::Batch batch)
+      : settings_(settings), batch_(std::move(batch)), roles_(roles_of(rows)) {}
 
   double loss(const TextVectors& vectors, float scale, std::vector<float>* gradient) {
     const auto queries = static_cast<std::int64_t>(roles_.queries.size()), documents = static_cast<std::int64_t>(roles_.documents.size());
@@ -110,9 +110,39 @@ class Comparison {
   }
 
   const Contrastive& settings_;
-  const model::Batch& batch_;
+  model::Batch batch_;
   Roles roles_;
 };
+
+// Rows of a batch that go through the network together.
+struct Part {
+  model::Batch batch;
+  std::size_t first_text = 0;
+  model::PassDropout dropout;
+};
+
+std::vector<Part> parts_of(const RowsOf& rows, std::int64_t rows_at_once, const model::PassDropout& dropout) {
+  const auto at_once = static_cast<std::size_t>(rows_at_once);
+  std::vector<Part> parts;
+  std::size_t texts = 0;
+  for (std::size_t first = 0; first < rows.read.size(); first += at_once) {
+    const auto count = std::min(at_once, rows.read.size() - first);
+    const auto own = rows.read.begin() + static_cast<std::ptrdiff_t>(first);
+    const RowsOf some{rows.examples, rows.rows.subspan(first, count), {own, own + static_cast<std::ptrdiff_t>(count)}};
+    Part part{some.batch(), texts, dropout};
+    // Masks of its own, the same ones both times. An odd number, so that no two parts of a run have one seed.
+    part.dropout.seed += 0x9E3779B97F4A7C15u * parts.size();
+    texts += part.batch.starts.size() - 1;
+    parts.push_back(std::move(part));
+  }
+  return parts;
+}
+
+void add(const TextVectors& some, TextVectors& all) {
+  all.width = some.width;
+  all.unit.insert(all.unit.end(), some.unit.begin(), some.unit.end());
+  all.length.insert(all.length.end(), some.length.begin(), some.length.end());
+}
 
 std::string key_of(const text::Row& text) {
   return {reinterpret_cast<const char*>(text.ids.data()), text.ids.size() * sizeof(text::TokenId)};
@@ -146,25 +176,46 @@ Result<void> check_pools(const checkpoint::Decoder& decoder, const std::filesyst
       "model");
 }
 
+// Which validation asks for. Where parts of a batch go through the network one by one, its rows need not fit together.
+std::int64_t ContrastiveObjective::tokens_together_max(const Student& student) const {
+  return rows_at_once_ < batch_size_ ? std::numeric_limits<std::int64_t>::max() : student.workspace.size.tokens;
+}
+
 double ContrastiveObjective::loss_and_gradient(const Student& student, const RowsOf& rows, float scale, const model::PassDropout& dropout) {
-  const model::Batch batch = rows.batch();
-  timed_forward(student.network, batch, dropout, student.workspace);
+  const auto parts = parts_of(rows, rows_at_once_, dropout);
+  TextVectors all, own;
+  const auto read_part = [&](const Part& part) {
+    timed_forward(student.network, part.batch, part.dropout, student.workspace);
+    const kernels::Timed timed("head");
+    own = text_vectors(student.network, part.batch, student.workspace);
+  };
+  for (const Part& part : parts) read_part(part), add(own, all);
+  std::vector<float> gradient;
   double total = 0;
   {
     const kernels::Timed timed("head");
-    const TextVectors vectors = text_vectors(student.network, batch, student.workspace);
-    std::vector<float> gradient;
-    total = Comparison(settings_, rows, batch).loss(vectors, scale, &gradient);
-    text_vectors_gradient(student.network, batch, vectors, gradient, student.workspace);
+    total = Comparison(settings_, rows, rows.batch()).loss(all, scale, &gradient);
   }
-  timed_backward(student.network, batch, dropout, student.workspace);
+  // The last part is in the workspace still, and so comes first.
+  for (auto part = parts.rbegin(); part != parts.rend(); ++part) {
+    if (part != parts.rbegin()) read_part(*part);
+    const auto first = gradient.begin() + static_cast<std::ptrdiff_t>(part->first_text * static_cast<std::size_t>(own.width));
+    {
+      const kernels::Timed timed("head");
+      text_vectors_gradient(student.network, part->batch, own, {first, first + static_cast<std::ptrdiff_t>(own.unit.size())}, student.workspace);
+    }
+    timed_backward(student.network, part->batch, part->dropout, student.workspace);
+  }
   return total;
 }
 
 double ContrastiveObjective::loss(const Student& student, const RowsOf& rows) {
-  const model::Batch batch = rows.batch();
-  model::forward(student.network, batch, {}, student.workspace);
-  return Comparison(settings_, rows, batch).loss(text_vectors(student.network, batch, student.workspace), 0, nullptr);
+  TextVectors all;
+  for (const Part& part : parts_of(rows, rows_at_once_, {})) {
+    model::forward(student.network, part.batch, {}, student.workspace);
+    add(text_vectors(student.network, part.batch, student.workspace), all);
+  }
+  return Comparison(settings_, rows, rows.batch()).loss(all, 0, nullptr);
 }
 
 Result<Measures> ContrastiveObjective::measure(const Student& student, Examples& examples) {

@@ -1,9 +1,11 @@
 #include "gpu/train/contrastive.hpp"
 
 #include <catch2/catch.hpp>
+#include <cmath>
 #include <sstream>
 
 #include "gpu/train/commands.hpp"
+#include "gpu/train/engine.hpp"
 #include "gpu/train/retrieval_command.hpp"
 #include "gpu/train/test_support.hpp"
 #include "gpu/train/trainer.hpp"
@@ -100,6 +102,65 @@ TEST_CASE("contrastive training follows torch's: all weights with the mean, adap
   }
 }
 
+TEST_CASE("a batch that goes through the network in parts trains as the whole does") {
+  for (const std::string name : {"llama-bidirectional", "bert", "qwen3"}) {
+    TemporaryDirectory directory;
+    auto whole = golden_request(directory.path(), name);
+    whole.validation = contrastive_goldens / "held-out.jsonl";
+    take(train::train(whole, {}));
+    const auto expected = read_lines(whole.out / "metrics.jsonl");
+    for (const std::int64_t rows : {1, 2}) {
+      INFO(name << " " << rows);
+      auto parts = whole;
+      parts.config.contrastive->micro_batch = rows;
+      parts.out = directory / std::to_string(rows);
+      take(train::train(parts, {}));
+      const auto lines = read_lines(parts.out / "metrics.jsonl");
+      REQUIRE(lines.size() == expected.size());
+      for (std::size_t i = 0; i < lines.size(); ++i)
+        for (const auto& [member, value] : expected[i].items()) {
+          INFO("step " << i + 1 << " " << member);
+          if (value.is_number()) CHECK(lines[i][member].get<double>() == Approx(value.get<double>()).epsilon(2e-5).margin(1e-9));
+          else CHECK(lines[i][member] == value);
+        }
+      const bool full = whole.config.method == TrainingConfig::Method::full;
+      const auto* file = full ? "model.safetensors" : "adapter_model.safetensors";
+      check_close(read_tensors(parts.out / file), read_tensors(whole.out / file), 1e-4);
+      const auto tokens = [](const TrainRequest& request) { return take(prepare(request)).pass.tokens; };
+      CHECK(tokens(parts) < tokens(whole));
+    }
+  }
+}
+
+TEST_CASE("parts of a batch are dropped from alike when they go through the network again: the gradient is that of the loss that was computed") {
+  TemporaryDirectory directory;
+  auto request = golden_request(directory.path(), "qwen3");
+  request.config.contrastive->micro_batch = 1;
+  request.config.lora.dropout = 0.4;
+  const auto engine = take(make_engine(request));
+  const std::vector<std::size_t> numbers{0, 1, 2};
+  const auto rows = take(read_rows_of(engine->prepared.data, numbers));
+  const auto parameters = engine->trainable.parameters();
+  const auto loss = [&] {
+    for (const auto& p : parameters) std::fill_n(p.gradient, p.count, 0.0f);
+    return engine->objective->loss_and_gradient(engine->student(), rows, 1, {.rate = 0.4, .seed = 3, .pass = 7});
+  };
+  loss();
+  std::vector<std::vector<float>> gradient;
+  double square = 0;
+  for (const auto& p : parameters) {
+    gradient.emplace_back(p.gradient, p.gradient + p.count);
+    for (const float g : gradient.back()) square += static_cast<double>(g) * static_cast<double>(g);
+  }
+  const auto moved = [&](double step) {
+    for (std::size_t i = 0; i < parameters.size(); ++i)
+      for (std::size_t j = 0; j < gradient[i].size(); ++j) parameters[i].value[j] += static_cast<float>(step * static_cast<double>(gradient[i][j]));
+    return loss();
+  };
+  const double step = 1e-3 / std::sqrt(square), above = moved(step), below = moved(-2 * step);
+  CHECK((above - below) / (2 * step) == Approx(square).epsilon(2e-2));
+}
+
 TEST_CASE("what was trained says how it makes vectors of texts") {
   TemporaryDirectory directory;
   auto full = golden_request(directory.path(), "llama-bidirectional");
@@ -166,6 +227,13 @@ TEST_CASE("recall and nDCG are those of an independent count, of a model and wit
                                   .corpus = {},
                                   .ks = {2}});
   CHECK(plain.contains("recall@2"));
+  const auto kept_as = [&](const char* storage) {
+    return evaluated({.model = directory / "qwen3", .adapter = {}, .data = contrastive_goldens / "held-out.jsonl", .corpus = {}, .ks = {2}, .base_storage = storage});
+  };
+  CHECK(kept_as("as_stored") == plain);  // which is f32
+  CHECK(kept_as("int8")["ndcg@10"].get<double>() == Approx(plain["ndcg@10"].get<double>()).margin(0.1));
+  CHECK(eval_refusal({.model = directory / "qwen3", .adapter = {}, .data = contrastive_goldens / "held-out.jsonl", .corpus = {}, .base_storage = "fp8"})
+            .find("--base-storage fp8 must be f32, bf16, int8, nf4 or as_stored") != std::string::npos);
   CHECK(plain["ndcg@10"] != adapted["ndcg@10"]);
 }
 
@@ -194,6 +262,7 @@ TEST_CASE("what cannot train or be evaluated as an embedding model is refused wi
   const auto field = [](const char* config) { return parse_training_config(config).error().field; };
   CHECK(field(R"({"contrastive": {"temperature": 0}})") == "contrastive.temperature");
   CHECK(field(R"({"contrastive": {"negatives": 0, "in_batch_negatives": false}})") == "contrastive.negatives");
+  CHECK(field(R"({"contrastive": {"micro_batch": -1}})") == "contrastive.micro_batch");
   CHECK(field(R"({"contrastive": {}, "dpo": {}})") == "contrastive");
   CHECK(field(R"({"contrastive": {}, "packing": true})") == "packing");
   CHECK(take(parse_training_config(R"({"contrastive": {}})")).max_seq_length == 512);

@@ -51,13 +51,15 @@ void each_unit(const RowLengths& lengths, const TrainingConfig& config, See see)
 
 std::int64_t tokens_max(const RowLengths& lengths, const TrainingConfig& config) {
   // Some epoch of a shuffled run may bring the longest together; else batches are known, bucketed ones once their window is.
-  const std::int64_t batch = config.batch_size, together = config.bucketing ? batch * bucket_batches : batch;
+  const std::int64_t batch = config.batch_size, together = config.bucketing ? batch * bucket_batches : batch, at_once = config.rows_at_once();
   std::int64_t most = 0;
-  std::vector<std::int64_t> window;  // with shuffle the longest `batch` units so far, a heap with the shortest on top
+  std::vector<std::int64_t> window;  // with shuffle the longest units so far, as many as go together, a heap with the shortest on top
   const auto close = [&] {
     if (config.bucketing) std::sort(window.rbegin(), window.rend());
     const auto count = static_cast<std::int64_t>(window.size());
-    for (std::int64_t begin = 0; begin < count; begin += batch) most = std::max(most, sum(window, begin, std::min(begin + batch, count)));
+    for (std::int64_t first = 0; first < count; first += batch)
+      for (std::int64_t begin = first, end = std::min(first + batch, count); begin < end; begin += at_once)
+        most = std::max(most, sum(window, begin, std::min(begin + at_once, end)));
     window.clear();
   };
   each_unit(lengths, config, [&](std::size_t, std::int64_t tokens) {
@@ -68,7 +70,7 @@ std::int64_t tokens_max(const RowLengths& lengths, const TrainingConfig& config)
       return true;
     }
     std::push_heap(window.begin(), window.end(), std::greater<>());
-    if (count > batch) {
+    if (count > at_once) {
       std::pop_heap(window.begin(), window.end(), std::greater<>());
       window.pop_back();
     }

@@ -34,6 +34,21 @@ TEST_CASE("rows keep the file's order, and no step crosses the end of an epoch")
   CHECK(order.tokens_max() == 7);
 }
 
+TEST_CASE("the most tokens of a pass are those of a part, where a batch goes through the network in parts") {
+  const std::vector<std::int64_t> lengths{1, 5, 4, 2, 9, 3, 7};
+  auto config = config_with(4, 1, 1);
+  config.contrastive.emplace();
+  const auto most = [&] { return order_of(lengths, config).tokens_max(); };
+  CHECK(most() == 19);  // 9 + 3 + 7
+  config.contrastive->micro_batch = 2;
+  CHECK(most() == 12);  // 9 + 3, which the second batch begins with
+  config.contrastive->micro_batch = 3;
+  CHECK(most() == 19);
+  config.shuffle = true;
+  config.contrastive->micro_batch = 2;
+  CHECK(most() == 16);  // 9 + 7, should they meet
+}
+
 TEST_CASE("accumulation makes a step of several micro-batches, fewer at an epoch's end") {
   DataOrder order = order_of({1, 1, 1, 1, 1, 1, 1}, config_with(2, 3, 1));
   REQUIRE(order.steps_total() == 2);

@@ -18,7 +18,7 @@ Result<void> choose_objective(const TrainRequest& request, Engine& engine) {
     return {};
   }
   if (config.contrastive) {
-    engine.objective = std::make_unique<ContrastiveObjective>(*config.contrastive, config.batch_size);
+    engine.objective = std::make_unique<ContrastiveObjective>(*config.contrastive, config.batch_size, config.rows_at_once());
     return {};
   }
   if (!config.dpo) {

@@ -80,7 +80,9 @@ std::int64_t largest_that_fits(std::int64_t low, std::int64_t high, const std::f
 std::string advice(const FitQuestion& q, const RunMemory& memory) {
   if (const auto settings = nearest_that_fits(q))
     return "batch_size " + std::to_string(settings->batch_size) +
-           (settings->max_seq_length < q.config.max_seq_length ? " with max_seq_length " + std::to_string(settings->max_seq_length) : "") + " would fit";
+           (settings->max_seq_length < q.config.max_seq_length ? " with max_seq_length " + std::to_string(settings->max_seq_length) : "") + " would fit" +
+           (q.config.contrastive && settings->batch_size < q.config.rows_at_once()
+                ? ", as would contrastive.micro_batch " + std::to_string(settings->batch_size) + " with the batch as large as it is" : "");
   return "no batch would fit, because the model and its training state alone take " +
          readable_bytes(memory.weights + memory.loading + memory.adapter + memory.gradients + memory.optimiser + memory.teacher + memory.libraries + memory.rest) + "; a smaller model" +
          (is_full(q) ? ", or method \"lora\"," : storage_of(q) == checkpoint::BaseStorage::f32 ? ", or base_storage \"nf4\"," : "") + " would";

@@ -78,7 +78,7 @@ Result<void> in_groups(Examples& examples, std::int64_t tokens_max, std::size_t 
 
 Result<LossSum> loss_over(Objective& objective, const Student& student, Examples& examples) {
   LossSum sum;
-  const auto seen = in_groups(examples, student.workspace.size.tokens, objective.rows_together_max(), [&](const RowsOf& rows) {
+  const auto seen = in_groups(examples, objective.tokens_together_max(student), objective.rows_together_max(), [&](const RowsOf& rows) {
     sum.loss += objective.loss(student, rows);
     sum.weight += objective.weight(examples, rows.rows);
   });

@@ -44,6 +44,8 @@ class Objective {
 
   // How many rows a validation puts through the network together at most: where a row's loss depends on the others.
   virtual std::size_t rows_together_max() const { return std::numeric_limits<std::size_t>::max(); }
+  // And how many tokens: those of one pass, where the objective does not divide the rows itself.
+  virtual std::int64_t tokens_together_max(const Student& student) const { return student.workspace.size.tokens; }
 
   // What a validation says beside the loss.
   virtual Result<Measures> measure(const Student&, Examples&) { return Measures{}; }

@@ -114,12 +114,13 @@ std::int64_t parts_of(const Examples& data, const TrainingConfig& config) {
   return data.kind() == text::RowKind::preference ? 2 : 1;
 }
 
-// The most tokens that a validation must put through the network together: contrastive ones compare all rows of a batch.
+// The most tokens that a validation must put through the network together: contrastive ones compare all rows of a batch, and begin
+// its parts anew with each.
 std::int64_t validated_together(const Examples& validation, const TrainingConfig& config) {
   if (!config.contrastive) return validation.longest();
   std::int64_t most = 0, tokens = 0;
   for (std::size_t row = 0; row < validation.size(); ++row) {
-    if (row % static_cast<std::size_t>(config.batch_size) == 0) tokens = 0;
+    if (row % static_cast<std::size_t>(config.batch_size) % static_cast<std::size_t>(config.rows_at_once()) == 0) tokens = 0;
     tokens += validation.tokens(row);
     most = std::max(most, tokens);
   }

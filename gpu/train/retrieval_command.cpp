@@ -122,7 +122,7 @@ Result<std::vector<float>> embed(const Loaded& loaded, const std::vector<std::ve
   std::int64_t longest = tokens_together;
   for (const auto& ids : texts) longest = std::max(longest, static_cast<std::int64_t>(ids.size()));
   auto workspace = model::make_workspace(loaded.base.decoder, loaded.trainable ? loaded.trainable->lora_layout() : nullptr,
-                                         {.tokens = longest, .head_chunk = states_together});
+                                         {.tokens = longest, .head_chunk = states_together, .stored_weights = loaded.storage != checkpoint::BaseStorage::f32});
   if (!workspace) return workspace.error();
   std::vector<float> vectors;
   vectors.reserve(texts.size() * static_cast<std::size_t>(loaded.base.decoder.hidden_size));
@@ -153,6 +153,8 @@ Result<RetrievalScores> run(const EvalEmbeddingOptions& options) {
   for (const std::int64_t k : options.ks)
     if (k < 1 || k > k_max) return invalid("--k must be whole numbers from 1 to " + std::to_string(k_max), "k");
   if (options.max_length < 1) return invalid("--max-length must be at least 1", "max-length");
+  const auto storage = base_storage_of(options.base_storage);
+  if (!storage) return storage.error();
   const auto decoder = checkpoint::read_decoder(options.model);
   if (!decoder) return decoder.error();
   if (auto can = check_pools(*decoder, options.model); !can) return can.error();
@@ -175,7 +177,7 @@ Result<RetrievalScores> run(const EvalEmbeddingOptions& options) {
   if (!queries) return queries.error();
   const auto documents = encode(*tokenizer, *decoder, decoder->passage_prefix, texts.documents, length);
   if (!documents) return documents.error();
-  const auto loaded = load(options.model, options.adapter, model::Keep::values);
+  const auto loaded = load(options.model, options.adapter, model::Keep::values, *storage);
   if (!loaded) return loaded.error();
   auto of_queries = embed(*loaded, *queries);
   if (!of_queries) return of_queries.error();

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <iosfwd>
+#include <string>
 #include <vector>
 
 namespace luthier::train {
@@ -15,6 +16,7 @@ struct EvalEmbeddingOptions {
   std::filesystem::path corpus;             // --corpus: more documents, {"text"} a line
   std::vector<std::int64_t> ks{1, 5, 10};   // --k
   std::int64_t max_length = 512;            // --max-length: texts are cut to it, and to what the model has positions for
+  std::string base_storage = "f32";         // --base-storage f32|bf16|int8|nf4|as_stored: what the weights are kept as
   bool json = false;                        // --json: {"queries", "documents", "recall@1", …, "ndcg@10"}
   int threads = 0;
 };

@@ -15,16 +15,25 @@ from asking import check, end, luthier, within
 LUTHIER = sys.argv[1]
 GOLDEN = Path("tests/golden")
 VECTOR = 1e-4  # largest difference of a vector's member; their length is 1
-# Name, way of pooling, and whether transformers' own class of it has a head.
-CASES = [("bert", "cls_token", False), ("bert", "mean_tokens", False), ("qwen3", "lasttoken", True), ("gemma3", "mean_tokens", True)]
+# Name, way of pooling, whether transformers' own class of it has a head, and as what a decoder without one is published: "bare", or under the
+# name of the class that has one.
+CASES = [("bert", "cls_token", False, None), ("bert", "mean_tokens", False, None), ("qwen3", "lasttoken", True, None),
+         ("gemma3", "mean_tokens", True, None), ("qwen3", "lasttoken", False, "bare"), ("qwen3", "lasttoken", False, "Qwen3ForCausalLM"),
+         ("mistral", "mean_tokens", False, "MistralForCausalLM")]
 TEXTS = ["w1", "w5 w7 w9 w11", " ".join(f"w{i}" for i in range(40)), "w3 w3 w3", "unknown w2"]
 
 
-def base_of(directory, name, mode):
+def base_of(directory, name, mode, form):
     model = directory / f"{name}-{mode}"
     (model / "1_Pooling").mkdir(parents=True)
-    for file in ("config.json", "model.safetensors"):
-        shutil.copy(GOLDEN / "families" / name / file, model)
+    if form:
+        AutoModel.from_pretrained(GOLDEN / "families" / name, dtype=torch.float32).save_pretrained(model)
+        if form != "bare":
+            config = json.loads((model / "config.json").read_text())
+            (model / "config.json").write_text(json.dumps(config | {"architectures": [form], "tie_word_embeddings": False}))
+    else:
+        for file in ("config.json", "model.safetensors"):
+            shutil.copy(GOLDEN / "families" / name / file, model)
     for file in ("tokenizer.json", "tokenizer_config.json"):
         shutil.copy(GOLDEN / "contrastive" / file, model)
     (model / "1_Pooling/config.json").write_text(json.dumps({f"pooling_mode_{mode}": True}))
@@ -83,9 +92,9 @@ def their_retrieval(model, tokenizer, mode):
     return recall, ndcg
 
 
-def judge(directory, name, mode, head):
-    what = f"{name}, {mode}"
-    base = base_of(directory, name, mode)
+def judge(directory, name, mode, head, form):
+    what = f"{name}, {mode}" + (f", {form}" if form else "")
+    base = base_of(directory, name, mode, form)
     tokenizer = AutoTokenizer.from_pretrained(base)
     adapter = train(base, directory / f"{name}-{mode}-adapter", method="lora")
     merged = train(base, directory / f"{name}-{mode}-merged", method="lora", merge=True)
@@ -111,6 +120,6 @@ def judge(directory, name, mode, head):
 
 
 with tempfile.TemporaryDirectory() as temporary:
-    for case in CASES:
-        judge(Path(temporary), *case)
+    for number, case in enumerate(CASES):
+        judge(Path(temporary) / str(number), *case)
 end()
