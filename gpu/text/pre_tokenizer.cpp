@@ -7,6 +7,7 @@
 #include "gpu/text/regex.hpp"
 #include "gpu/text/splitting.hpp"
 #include "gpu/text/unicode.hpp"
+#include "gpu/text/unicode_scripts.hpp"
 #include "gpu/text/unicode_sets.hpp"
 #include "gpu/text/utf8.hpp"
 
@@ -94,6 +95,26 @@ PreTokenizer whitespace() {
         if (kind != Class::none && kind != current) parts.push_back({at, at + bytes, false});
         current = kind;
         at += bytes;
+      }
+      return {};
+    });
+  };
+}
+
+// Cuts where another script begins. A character of any script belongs to the piece that it is in; before the first piece it is lost.
+PreTokenizer unicode_scripts() {
+  return [](Pieces& pieces) {
+    return split(pieces, Behaviour::isolated, [](std::string_view text, std::vector<Part>& parts) -> Result<void> {
+      int script = any_script;
+      for (std::size_t at = 0; at < text.size();) {
+        const auto [value, bytes] = code_point_at(text, at);
+        const int here = script_of(value);
+        if (here != any_script && here != script) {
+          parts.push_back({at, at, false});
+          script = here;
+        }
+        at += bytes;
+        if (!parts.empty()) parts.back().end = at;
       }
       return {};
     });
@@ -219,9 +240,10 @@ PreTokenizer make_pre_tokenizer(const ConfigReader& config, int depth) {
   if (type == "CharDelimiterSplit") return char_delimiter(config);
   if (type == "BertPreTokenizer") return bert();
   if (type == "FixedLength") return fixed_length(config);
+  if (type == "UnicodeScripts") return unicode_scripts();
   config["type"].fail("the pre-tokenizer \"" + type +
                       "\" is not supported; Sequence, ByteLevel, Split, Digits, Metaspace, Whitespace, WhitespaceSplit, "
-                      "Punctuation, CharDelimiterSplit, BertPreTokenizer and FixedLength are");
+                      "Punctuation, CharDelimiterSplit, BertPreTokenizer, FixedLength and UnicodeScripts are");
   return {};
 }
 

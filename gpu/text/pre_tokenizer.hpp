@@ -1,5 +1,6 @@
 // The pre-tokenizers of tokenizer.json, which cut a text into the words that the model works on: ByteLevel, Split,
-// Digits, Sequence, Metaspace, Whitespace, WhitespaceSplit, Punctuation, CharDelimiterSplit, BertPreTokenizer and FixedLength.
+// Digits, Sequence, Metaspace, Whitespace, WhitespaceSplit, Punctuation, CharDelimiterSplit, BertPreTokenizer, FixedLength and
+// UnicodeScripts.
 #pragma once
 
 #include <functional>

@@ -252,7 +252,8 @@ def variants():
     pre = {"whitespace": pre_tokenizers.Whitespace(), "digits": pre_tokenizers.Digits(individual_digits=False), "delimiter": pre_tokenizers.CharDelimiterSplit("t"), "punctuation": pre_tokenizers.Punctuation("merged_with_previous"),
            "metaspace-always": pre_tokenizers.Metaspace(prepend_scheme="always"), "metaspace-never": pre_tokenizers.Metaspace(prepend_scheme="never", split=False),
            **{f"split-{b}{'-inverted' if i else ''}": split(r"\s|[aeiou]{2,3}+|[[:digit:]]+|\bth\w", b, i) for b in ("removed", "isolated", "merged_with_previous", "merged_with_next", "contiguous") for i in (False, True)},
-           "literal": pre_tokenizers.Split("a.b", "isolated"), "class": split(r"[^\S\n]+|\h{2,}|(?m:a.)|(?<=\d)(?=\p{L})", "merged_with_next")}
+           "literal": pre_tokenizers.Split("a.b", "isolated"), "class": split(r"[^\S\n]+|\h{2,}|(?m:a.)|(?<=\d)(?=\p{L})", "merged_with_next"),
+           "scripts": pre_tokenizers.UnicodeScripts()}
     norm = {"nfd": normalizers.NFD(), "nfkc": normalizers.NFKC(), "lower": normalizers.Sequence([normalizers.Lowercase(), normalizers.Replace("the", "THE")]), "strip-right": normalizers.Strip(left=False), "bytes": normalizers.ByteLevel(),
             "prepend": normalizers.Prepend("x"), "regex": normalizers.Replace(Regex(r"(\d)\d*"), "#")}
     found = {f"pre:{name}": {"pre_tokenizer": json.loads(part.__getstate__())} for name, part in pre.items()}
