@@ -69,7 +69,9 @@ def main():
     parser.add_argument("text", type=Path)
     parser.add_argument("--steps", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--only", nargs="+", choices=STORAGES, default=STORAGES, help="f32 is compared with, and always there")
     options = parser.parse_args()
+    storages = [s for s in STORAGES if s == "f32" or s in options.only]
     with tempfile.TemporaryDirectory() as directory:
         scratch = Path(directory)
         said = luthier("tokenize", "--model", options.model, lines=options.text.read_text())
@@ -79,15 +81,15 @@ def main():
             raise SystemExit(f"{options.text} has {len(flat)} tokens; 2048 are needed")
         write(scratch / "rows.jsonl", ids)
         write(scratch / "long.jsonl", (ids * options.steps)[:4 * options.steps])
-        rates = {storage: 0 for storage in STORAGES}
+        rates = {storage: 0 for storage in storages}
         plans = {}
         for _ in range(options.rounds):  # interleaved, because a machine is not equally quiet all the time
-            for storage in STORAGES:
+            for storage in storages:
                 plans[storage], rate = training(options.model, scratch / "long.jsonl", storage, options.steps, scratch)
                 rates[storage] = max(rates[storage], rate)
         exact = None
         print("| `base_storage` | bytes a weight | weights | the run | loss | KL from f32 | same most likely token | speed |\n|---|---|---|---|---|---|---|---|")
-        for storage in STORAGES:
+        for storage in storages:
             loss, logits = errors(options.model, scratch / "rows.jsonl", ids[:4], storage, scratch)
             exact = exact or (loss, logits)
             kl, agree = divergence(exact[1], logits)
