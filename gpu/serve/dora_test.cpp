@@ -166,3 +166,20 @@ TEST_CASE("the norms are those of the weights as they are served") {
     CHECK(difference(logits(served, ids, neutral.get()), logits(served, ids, nullptr)) < 2e-6);
   }
 }
+
+TEST_CASE("rows taken out of panels are the values that they hold, from any row on") {
+  for (const auto kept : {WeightsKept::f32, WeightsKept::bf16, WeightsKept::f16, WeightsKept::int8}) {
+    const auto served = start(golden / "train/biased", kept);
+    for (const auto group : {LoraGroup::attention_in, LoraGroup::mlp_in, LoraGroup::head}) {
+      const auto& weight = served.network->weight(1, group, 0);
+      for (const auto& [first, count] : {std::pair<std::int64_t, std::int64_t>{0, weight.outputs}, {5, 1}, {weight.outputs - 3, 3}, {7, weight.outputs - 9}}) {
+        std::vector<float> rows(static_cast<std::size_t>(count * weight.inputs));
+        unpack_rows(weight, first, count, rows.data());
+        bool same = true;
+        for (std::int64_t r = 0; r < count; ++r)
+          for (std::int64_t k = 0; k < weight.inputs; ++k) same = same && rows[static_cast<std::size_t>(r * weight.inputs + k)] == weight.at(first + r, k);
+        CHECK(same);
+      }
+    }
+  }
+}

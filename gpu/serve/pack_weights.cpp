@@ -104,10 +104,47 @@ void pack_stored(const StoredView& from, const WeightMatrix& into, std::int64_t 
   else if (into.storage != Storage::f32) narrow(into.storage, room, width * into.inputs, kernels, out);
 }
 
+namespace {
+
+// Lanes [begin, end) of one panel, from whose first row on `rows` has them.
+template <class Value, class Widen>
+void unpack_lanes(const std::byte* values, std::int64_t inputs, std::int64_t begin, std::int64_t end, const Widen& widen, float* rows) {
+  constexpr std::int64_t at_once = 16;  // inputs: a block stays in the first cache while it is turned
+  for (std::int64_t first = 0; first < inputs; first += at_once)
+    for (std::int64_t lane = begin; lane < end; ++lane)
+      for (std::int64_t k = first; k < std::min(first + at_once, inputs); ++k) {
+        Value value;
+        std::memcpy(&value, values + (k * WeightMatrix::width + lane) * static_cast<std::int64_t>(sizeof value), sizeof value);
+        rows[(lane - begin) * inputs + k] = widen(value, lane);
+      }
+}
+
+void unpack_panel(const WeightMatrix& from, std::int64_t panel, std::int64_t begin, std::int64_t end, float* rows) {
+  const std::byte* values = from.panel(panel);
+  float scales[WeightMatrix::width];
+  switch (from.storage) {
+    case Storage::f32:
+      return unpack_lanes<float>(values, from.inputs, begin, end, [](float value, std::int64_t) { return value; }, rows);
+    case Storage::bf16:
+      return unpack_lanes<std::uint16_t>(values, from.inputs, begin, end, [](std::uint16_t value, std::int64_t) { return checkpoint::f32_of_bf16(value); }, rows);
+    case Storage::f16:
+      return unpack_lanes<std::uint16_t>(values, from.inputs, begin, end, [](std::uint16_t value, std::int64_t) { return checkpoint::f32_of_f16(value); }, rows);
+    case Storage::int8: break;
+  }
+  std::memcpy(scales, values, sizeof scales);
+  unpack_lanes<std::int8_t>(values + WeightMatrix::scale_bytes, from.inputs, begin, end,
+                            [&](std::int8_t value, std::int64_t lane) { return scales[lane] * static_cast<float>(value); }, rows);
+}
+
+}  // namespace
+
 void unpack_rows(const WeightMatrix& from, std::int64_t first, std::int64_t count, float* rows) {
-#pragma omp parallel for schedule(static) if (count > WeightMatrix::width)
-  for (std::int64_t row = 0; row < count; ++row)
-    for (std::int64_t k = 0; k < from.inputs; ++k) rows[row * from.inputs + k] = from.at(first + row, k);
+  constexpr std::int64_t width = WeightMatrix::width;
+#pragma omp parallel for schedule(static)
+  for (std::int64_t panel = first / width; panel < (first + count + width - 1) / width; ++panel) {
+    const std::int64_t begin = std::max(first, panel * width), end = std::min(first + count, (panel + 1) * width);
+    unpack_panel(from, panel, begin - panel * width, end - panel * width, rows + (begin - first) * from.inputs);
+  }
 }
 
 }  // namespace luthier::serve
