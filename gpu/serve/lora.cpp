@@ -160,14 +160,15 @@ Result<Entry> entry_of(const checkpoint::LoraModule& module, std::vector<Split> 
 }
 
 // Every output of a module's layers has its magnitude over the norm of its row, as the weights are served.
-void weigh(const checkpoint::LoraModule& module, const Place& place, const Network& network, Entry& entry) {
+// `room` grows to what the largest layer needs.
+void weigh(const checkpoint::LoraModule& module, const Place& place, const Network& network, std::vector<float>& room, Entry& entry) {
   const std::int64_t r = module.r, in = entry.a.inputs;
   entry.scaled_b.assign(module.b.values.begin(), module.b.values.end());
   for (const auto& split : entry.splits) {  // a fused layer's, one after the other
     const auto& weight = network.weight(place.layer, place.group, split.slot);
     const float* const b = module.b.values.data() + split.first * r;
     auto& gains = entry.gains.emplace_back(static_cast<std::size_t>(split.count));
-    std::vector<float> room(static_cast<std::size_t>(model::stored_room(split.count, in)));
+    room.resize(std::max(room.size(), static_cast<std::size_t>(model::stored_room(split.count, in))));
     model::dora_norms({split.count, in, r, module.scale, module.a.values.data(), b},
                       [&](std::int64_t first, std::int64_t count, float* rows) { unpack_rows(weight, first, count, rows); }, gains.data(),
                       room.data());
@@ -188,6 +189,7 @@ Result<void> pack_adapter(const checkpoint::Adapter& from, const Network& networ
   const auto places = places_of(decoder);
   std::vector<LayerGroups> layers(static_cast<std::size_t>(decoder.num_layers));
   Group head;
+  std::vector<float> room;
   for (const auto& module : from.modules) {
     const auto found = places.find(module.name);
     if (found == places.end())
@@ -199,7 +201,7 @@ Result<void> pack_adapter(const checkpoint::Adapter& from, const Network& networ
                    ", but serving takes at most " + std::to_string(rank_max), "r"};
     auto entry = entry_of(module, place.splits);
     if (!entry) return entry.error();
-    if (from.config.use_dora) weigh(module, place, network, *entry);
+    if (from.config.use_dora) weigh(module, place, network, room, *entry);
     into.rank = std::max(into.rank, module.r);
     if (place.layer < 0) {
       head.push_back(std::move(*entry));

@@ -1,12 +1,9 @@
 #include <algorithm>
-#include <map>
 #include <string>
-#include <utility>
 
 #include "gpu/checkpoint/layer_tensors.hpp"
 #include "gpu/serve/network_parts.hpp"
-#include "gpu/serve/pack_weights.hpp"
-#include "gpu/serve/stored_tensors.hpp"
+#include "gpu/serve/weight_packer.hpp"
 
 namespace luthier::serve {
 namespace {
@@ -14,172 +11,9 @@ namespace {
 using checkpoint::Decoder;
 using checkpoint::LayerShape;
 using checkpoint::LinearLayer;
-using checkpoint::Tensor;
 
 // Of a model that reads texts whole, unless more is asked for: a pass over a text needs memory for all of its rows.
 constexpr std::int64_t whole_text_tokens_max = 8192;
-
-std::vector<float> padded(std::span<const float> values, std::int64_t multiple) {
-  std::vector<float> out(values.begin(), values.end());
-  out.resize((out.size() + static_cast<std::size_t>(multiple) - 1) / static_cast<std::size_t>(multiple) *
-             static_cast<std::size_t>(multiple));
-  return out;
-}
-
-// First every matrix is named, then one tensor after the other is read and packed into one block of memory: beside that there is never
-// more than one of them.
-class Packer {
- public:
-  // `small`: every tensor that is no matrix of a product.
-  Packer(const StoredTensors& tensors, const checkpoint::Weights& small) : decoder_(tensors.decoder()), tensors_(tensors), small_(small) {}
-
-  // Of a small tensor.
-  std::span<float> values(const std::string& name) {
-    const Tensor* tensor = small_.find(name);
-    if (tensor == nullptr && missing_.empty()) missing_ = name;
-    return tensor != nullptr ? tensor->values : std::span<float>{};
-  }
-  const std::string& missing() const { return missing_; }
-
-  Norm norm(const std::string& name) {
-    Norm out;
-    if (name.empty()) return out;
-    out.weight = padded(values(name), 16);
-    if (decoder_.norm == checkpoint::NormKind::rms_plus_one)
-      for (std::size_t i = 0; i < values(name).size(); ++i) out.weight[i] += 1.0F;
-    if (decoder_.norm == checkpoint::NormKind::layer)
-      out.bias = padded(values(name.substr(0, name.size() - std::string_view("weight").size()) + "bias"), 16);
-    return out;
-  }
-
-  // Rows [begin, begin + outputs) of a layer's matrix. `into` must stay where it is.
-  void rows(const LinearLayer& layer, std::int64_t begin, std::int64_t outputs, Linear& into) {
-    into.weight = {nullptr, outputs, layer.in, Storage::f32};
-    add({layer.name + ".weight", begin * layer.in, layer.in, 1, &into.weight});
-    if (layer.bias) {
-      const auto bias = values(layer.name + ".bias");
-      if (!bias.empty()) into.bias = padded(bias.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(outputs)), WeightMatrix::width);
-    }
-  }
-  void whole(const LinearLayer& layer, Linear& into) { rows(layer, 0, layer.out, into); }
-
-  // Every `step`th column of one expert's [in, step * outputs], from `first` on: stacked ones lie transposed, gate and up in turn.
-  void columns(const std::string& name, std::int64_t expert, std::int64_t inputs, std::int64_t outputs, std::int64_t first,
-               std::int64_t step, Linear& into) {
-    into.weight = {nullptr, outputs, inputs, Storage::f32};
-    add({name, expert * inputs * outputs * step + first, step, outputs * step, &into.weight});
-    if (!decoder_.experts.biases) return;
-    const auto bias = values(name + "_bias");
-    if (bias.empty()) return;
-    for (std::int64_t i = 0; i < outputs; ++i) into.bias.push_back(bias[static_cast<std::size_t>((expert * outputs + i) * step + first)]);
-    into.bias = padded(into.bias, WeightMatrix::width);
-  }
-
-  // Rows as they are, to be looked up.
-  void table(const std::string& name, Table& into) {
-    const auto& shape = tensors_.shapes().at(name);
-    into = {nullptr, shape.at(0), shape.at(1), tensors_.storage(name)};
-    tables_.push_back({name, &into});
-  }
-
-  Result<Memory> pack(Team& team, const RowKernels& kernels, WeightsKept kept) {
-    std::int64_t bytes = 0, inputs_max = 0;
-    const auto take = [&](std::int64_t size) { return std::exchange(bytes, bytes + (size + 63) / 64 * 64); };
-    std::vector<std::int64_t> places;
-    for (const auto& job : jobs_) {  // in the order in which they are read later
-      job.into->storage = storage_of(job.tensor, kept);
-      places.push_back(take(job.into->bytes()));
-      inputs_max = std::max(inputs_max, job.into->inputs);
-    }
-    for (const auto& table : tables_) places.push_back(take(table.into->bytes()));
-    auto memory = Memory::allocate(static_cast<std::size_t>(bytes) / sizeof(float), "packing the model's weights");
-    if (!memory) return memory;
-    auto* const begin = reinterpret_cast<std::byte*>(memory->values().data());
-    std::vector<std::vector<float>> rooms(static_cast<std::size_t>(team.size()));
-    for (auto& room : rooms) room.resize(static_cast<std::size_t>(WeightMatrix::width * inputs_max));
-    for (const auto& name : order_) {
-      const std::byte* const halves = tensors_.halves(name);
-      checkpoint::Weights wide;
-      if (halves == nullptr) {
-        auto read = tensors_.read({{name, tensors_.shapes().at(name)}});
-        if (!read) return read.error();
-        wide = std::move(*read);
-      }
-      for (const std::size_t i : jobs_of_.at(name)) {
-        auto& into = *jobs_[i].into;
-        auto* const at = begin + places[i];
-        into.data = at;
-        const float* const values = halves == nullptr ? wide.find(name)->values.data() : nullptr;
-        const StoredView from{tensors_.storage(name), halves, values, jobs_[i].first, into.outputs, into.inputs, jobs_[i].output_stride, jobs_[i].input_stride};
-        team.run([&](Worker& worker) {
-          worker.each(into.panels(), [&](std::int64_t panel) {
-            pack_stored(from, into, panel, kernels, rooms[static_cast<std::size_t>(worker.index())].data(), at + panel * into.panel_bytes());
-          });
-        });
-      }
-      tensors_.let_go(name);
-    }
-    for (std::size_t i = 0; i < tables_.size(); ++i)
-      if (auto done = fill(tables_[i].name, *tables_[i].into, begin + places[jobs_.size() + i], kernels); !done) return done.error();
-    return memory;
-  }
-
- private:
-  struct Job {
-    std::string tensor;
-    std::int64_t first = 0, output_stride = 0, input_stride = 0;  // in values
-    WeightMatrix* into = nullptr;
-  };
-  struct NamedTable {
-    std::string name;
-    Table* into = nullptr;
-  };
-
-  void add(Job job) {
-    if (!tensors_.shapes().contains(job.tensor)) {
-      if (missing_.empty()) missing_ = job.tensor;
-      return;
-    }
-    auto& list = jobs_of_[job.tensor];
-    if (list.empty()) order_.push_back(job.tensor);
-    list.push_back(jobs_.size());
-    jobs_.push_back(std::move(job));
-  }
-
-  Storage storage_of(const std::string& name, WeightsKept kept) const {
-    switch (kept) {
-      case WeightsKept::f32: return Storage::f32;
-      case WeightsKept::bf16: return Storage::bf16;
-      case WeightsKept::f16: return Storage::f16;
-      case WeightsKept::int8: return Storage::int8;
-      case WeightsKept::as_stored: break;
-    }
-    return tensors_.storage(name);
-  }
-
-  Result<void> fill(const std::string& name, Table& into, std::byte* at, const RowKernels& kernels) {
-    into.data = at;
-    const auto count = into.rows * into.width;
-    if (const auto* halves = tensors_.halves(name)) {
-      std::copy_n(halves, into.bytes(), at);
-    } else {
-      auto read = tensors_.read({{name, tensors_.shapes().at(name)}});
-      if (!read) return read.error();
-      narrow(into.storage, read->find(name)->values.data(), count, kernels, at);
-    }
-    tensors_.let_go(name);
-    return {};
-  }
-
-  const Decoder& decoder_;
-  const StoredTensors& tensors_;
-  const checkpoint::Weights& small_;
-  std::vector<Job> jobs_;
-  std::vector<std::string> order_;  // of tensors
-  std::map<std::string, std::vector<std::size_t>> jobs_of_;
-  std::vector<NamedTable> tables_;
-  std::string missing_;
-};
 
 // Norms, biases and the like, and an encoder's tables of positions and types.
 checkpoint::Weights::Shapes small_shapes(const StoredTensors& tensors, const checkpoint::OuterTensors& outer) {
@@ -189,7 +23,7 @@ checkpoint::Weights::Shapes small_shapes(const StoredTensors& tensors, const che
   return out;
 }
 
-void add_attention(const Decoder& decoder, const LayerShape& shape, const checkpoint::LayerTensors& tensors, Packer& packer, Layer& layer) {
+void add_attention(const Decoder& decoder, const LayerShape& shape, const checkpoint::LayerTensors& tensors, WeightPacker& packer, Layer& layer) {
   layer.attention_norm = packer.norm(tensors.attention_norm);
   layer.attention_output_norm = packer.norm(tensors.attention_output_norm);
   layer.query_norm = packer.norm(tensors.query_norm);
@@ -206,7 +40,7 @@ void add_attention(const Decoder& decoder, const LayerShape& shape, const checkp
   packer.whole(tensors.output.at(0), layer.o);
 }
 
-void add_feed_forward(const std::vector<LinearLayer>& gate_up, const LinearLayer& down, bool gated, Packer& packer, FeedForward& into) {
+void add_feed_forward(const std::vector<LinearLayer>& gate_up, const LinearLayer& down, bool gated, WeightPacker& packer, FeedForward& into) {
   const std::int64_t width = down.in;
   if (gate_up.size() == 1 && gated) {
     packer.rows(gate_up[0], 0, width, into.gate);
@@ -218,7 +52,7 @@ void add_feed_forward(const std::vector<LinearLayer>& gate_up, const LinearLayer
   packer.whole(down, into.down);
 }
 
-void add_experts(const Decoder& decoder, const LayerShape& shape, const checkpoint::LayerTensors& tensors, Packer& packer, Layer& layer) {
+void add_experts(const Decoder& decoder, const LayerShape& shape, const checkpoint::LayerTensors& tensors, WeightPacker& packer, Layer& layer) {
   packer.whole(tensors.router.at(0), layer.router);
   layer.experts.resize(static_cast<std::size_t>(shape.num_experts));
   for (std::int64_t e = 0; e < shape.num_experts; ++e) {
@@ -234,7 +68,7 @@ void add_experts(const Decoder& decoder, const LayerShape& shape, const checkpoi
   }
 }
 
-void add_layer(const Decoder& decoder, std::int64_t index, Packer& packer, Layer& layer) {
+void add_layer(const Decoder& decoder, std::int64_t index, WeightPacker& packer, Layer& layer) {
   const auto& shape = decoder.layers[static_cast<std::size_t>(index)];
   const auto tensors = checkpoint::layer_tensors(decoder, index);
   if (shape.num_heads > 0) add_attention(decoder, shape, tensors, packer, layer);
@@ -275,7 +109,7 @@ RopeTable rope_table_of(const Decoder& decoder, const checkpoint::Rope& rope, ch
 
 Rows rows_of(std::int64_t rows, std::int64_t width) {
   const std::int64_t stride = row_stride(width);
-  return {std::vector<float>(static_cast<std::size_t>(rows * stride)), stride};
+  return {AlignedFloats(static_cast<std::size_t>(rows * stride)), stride};
 }
 
 }  // namespace
@@ -309,7 +143,7 @@ Result<void> Network::Parts::load(const std::filesystem::path& path, WeightsKept
   auto small = tensors->read(small_shapes(*tensors, outer));
   if (!small) return small.error();
   model.weights = std::move(*small);
-  Packer packer(*tensors, model.weights);
+  WeightPacker packer(*tensors, model.weights);
   layers.resize(decoder.layers.size());
   for (std::int64_t i = 0; i < decoder.num_layers; ++i) {
     auto& layer = layers[static_cast<std::size_t>(i)];

@@ -1,7 +1,8 @@
-// What network_load.cpp builds and network.cpp, network_attention.cpp and network_experts.cpp run; nobody else includes it.
+// What network_load.cpp builds and network.cpp, network_attention.cpp, network_experts.cpp and network_lora.cpp run; nobody else includes it.
 #pragma once
 
 #include <array>
+#include <new>
 #include <vector>
 
 #include "gpu/checkpoint/checkpoint.hpp"
@@ -37,9 +38,20 @@ struct Layer {
   std::size_t heads_kind = 0;  // whose tasks divide its attention
 };
 
+// Values that begin with a cache line: what a vector stores across two lines cannot be read again before both have come.
+template <class T>
+struct LineAllocator {
+  using value_type = T;
+  static constexpr std::align_val_t line{64};
+  T* allocate(std::size_t count) { return static_cast<T*>(::operator new(count * sizeof(T), line)); }
+  void deallocate(T* at, std::size_t) { ::operator delete(at, line); }
+  bool operator==(const LineAllocator&) const = default;
+};
+using AlignedFloats = std::vector<float, LineAllocator<float>>;
+
 // [rows_max, stride] values, whole panels wide.
 struct Rows {
-  std::vector<float> values;
+  AlignedFloats values;
   std::int64_t stride = 0;
   float* row(std::int64_t i) { return values.data() + i * stride; }
   const float* row(std::int64_t i) const { return values.data() + i * stride; }
@@ -70,9 +82,10 @@ struct HeadsKind {
 constexpr std::int64_t tile_queries = 12;
 
 struct Scratch {  // one per thread
-  std::vector<float> queries, scores, sums, head;
+  AlignedFloats queries, scores, sums, head;
   std::array<float, tile_queries> totals{};
-  std::vector<const void*> lines;  // to be fetched during the product at hand
+  std::vector<Lines> lines;     // to be fetched during the product at hand
+  std::int64_t lines_count = 0;  // all together
 };
 
 // How cosines and sines of one Rope are made, and those of the rows of this pass.
@@ -151,11 +164,16 @@ struct Network::Parts {
 
   std::int64_t panels_at_once() const { return rows <= 3 ? 2 : 1; }
   void fetch_ahead(Worker& worker, const WeightMatrix& weight) const;
-  void fetch_low(Worker& worker, std::int64_t layer, LoraGroup group, std::int64_t step, std::int64_t count, std::int64_t steps);
-  std::vector<const void*>& lines(const Worker& worker) { return scratch[static_cast<std::size_t>(worker.index())].lines; }
   void product(const WeightMatrix& weight, std::int64_t panel, std::int64_t panels, const Rows& in, std::int64_t begin, std::int64_t end,
                bool accumulate, Rows& out, const Fetch& fetch = {}) const;
   void add_bias(const Linear& linear, std::int64_t panel, std::int64_t begin, std::int64_t end, Rows& out) const;
+  void linear(Worker& worker, const Linear& linear, std::int64_t first, std::int64_t panels, const Rows& in, Rows& out, bool accumulate,
+              std::int64_t layer, LoraGroup group, int slot);
+  void activate(float* gate, const float* up, std::int64_t n) const;
+  void feed_forward(Worker& worker, std::int64_t layer, const Rows& in);
+  void output_head(Worker& worker);
+
+  // network_lora.cpp
   void lora_low(Worker& worker, std::int64_t layer, LoraGroup group, const Rows& in);
   void low_rows(const LoraInputs& inputs, const Rows& in, std::int64_t begin, std::int64_t end, Rows& out) const;
   void fetch_b(Worker& worker, const LoraInputs& inputs, int slot, std::int64_t panel);
@@ -165,11 +183,8 @@ struct Network::Parts {
   void each_gain(std::int64_t layer, LoraGroup group, int slot, std::int64_t panel, Visit visit) const;
   void set_aside(std::int64_t layer, LoraGroup group, int slot, std::int64_t panel, Rows& out);
   void scale(std::int64_t layer, LoraGroup group, int slot, std::int64_t panel, bool accumulate, Rows& out) const;
-  void linear(Worker& worker, const Linear& linear, std::int64_t first, std::int64_t panels, const Rows& in, Rows& out, bool accumulate,
-              std::int64_t layer, LoraGroup group, int slot);
-  void activate(float* gate, const float* up, std::int64_t n) const;
-  void feed_forward(Worker& worker, std::int64_t layer, const Rows& in);
-  void output_head(Worker& worker);
+  void fetch_low(Worker& worker, std::int64_t layer, LoraGroup group, std::int64_t step, std::int64_t count, std::int64_t steps);
+  void fetch(Worker& worker, const float* begin, std::int64_t floats);
 
   // network_attention.cpp
   void attention(Worker& worker, std::int64_t layer, const KvCache& cache, const Rows& in);

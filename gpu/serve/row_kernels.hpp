@@ -12,9 +12,13 @@
 namespace luthier::serve {
 
 // Lines of memory that somebody needs next: they are fetched while a product is computed, as evenly as its length allows.
+struct Lines {
+  const char* begin = nullptr;
+  std::int64_t count = 0;  // of 64 bytes, one after the other; not 0
+};
 struct Fetch {
-  const void* const* lines = nullptr;
-  std::int64_t count = 0;
+  const Lines* lines = nullptr;
+  std::int64_t count = 0;  // of all lines together
 };
 
 struct RowKernels {
