@@ -118,6 +118,7 @@ void add_loss(CLI::App& engine, Context& context) {
   verb.add_option("--data", options->data, "FILE.jsonl")->required();
   verb.add_option("--packing", options->packing, "Pack rows to this LENGTH")->check(CLI::NonNegativeNumber);
   verb.add_option("--gradients", options->gradients, "FILE.safetensors");
+  verb.add_option("--dtype", options->dtype, "f32 or bf16: of the products")->capture_default_str()->check(CLI::IsMember({"f32", "bf16"}));
   add_base_storage(verb, options->base_storage);
   add_threads(verb, options->threads);
   verb.callback([&context, options] { context.exit_code = train::loss(*options, *context.out, *context.err); });
@@ -202,6 +203,7 @@ void add_bench(CLI::App& engine, Context& context) {
   train.add_flag("--full", training->full, "All weights; else LoRA on all linear layers");
   train.add_flag("--lean", training->lean, "With the least memory: activations computed again, moments in bf16, all weights updated layer by layer");
   train.add_option("--rank", training->rank, "Of the LoRA")->capture_default_str()->check(CLI::PositiveNumber);
+  train.add_flag("--bf16", training->bfloat16, "Products in bf16");
   train.add_option("--batch", training->batch, "Sequences of a step")->capture_default_str()->check(CLI::PositiveNumber);
   train.add_option("--length", training->length, "Tokens of a sequence")->capture_default_str()->check(CLI::PositiveNumber);
   train.add_option("--repetitions", training->repetitions, "Measured steps")->capture_default_str()->check(CLI::PositiveNumber);

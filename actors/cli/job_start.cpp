@@ -132,7 +132,7 @@ void add_job_start(CLI::App& jobs, Context& context) {
   add_member<double>(verb, "--max-grad-norm", config, "max_grad_norm", "Gradients are clipped to it; 0: not at all");
   add_member<std::int64_t>(verb, "--max-seq-length", config, "max_seq_length", "Longer rows are cut on the right");
   add_member<std::int64_t>(verb, "--seed", config, "seed", "Of chance");
-  add_member<std::string>(verb, "--dtype", config, "dtype", "f32");
+  add_member<std::string>(verb, "--dtype", config, "dtype", "Of the products: f32 or bf16");
   add_switch(verb, "--packing", config, "packing", "Several rows in a sequence, without seeing each other");
   add_switch(verb, "--shuffle", config, "shuffle", "Another order of rows in each epoch");
   add_switch(verb, "--append-end-token", config, "append_end_token", "End prompt/completion rows with the end token");

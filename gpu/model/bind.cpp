@@ -18,14 +18,21 @@ class Finder {
 
   // nullptr too where the tensor is kept in fewer bits.
   const float* value(const std::string& name) { return find(binding_.weights, name); }
-  checkpoint::StoredMatrix stored(const std::string& name) {
-    const checkpoint::Tensor* tensor = name.empty() ? nullptr : binding_.weights->find(name);
-    return tensor ? tensor->stored : checkpoint::StoredMatrix{};
+  checkpoint::StoredMatrix stored(const std::string& name) { return stored(*binding_.weights, name); }
+  // What products read in its place: that, or its bf16 copy.
+  checkpoint::StoredMatrix of_products(const std::string& name) {
+    const auto kept = stored(name);
+    return kept || !binding_.rounded ? kept : stored(*binding_.rounded, name);
   }
   float* gradient(const std::string& name) { return binding_.gradients ? find(binding_.gradients, name) : nullptr; }
   const std::string& missing() const { return missing_; }
 
  private:
+  static checkpoint::StoredMatrix stored(const checkpoint::Weights& weights, const std::string& name) {
+    const checkpoint::Tensor* tensor = name.empty() ? nullptr : weights.find(name);
+    return tensor ? tensor->stored : checkpoint::StoredMatrix{};
+  }
+
   float* find(const checkpoint::Weights* weights, const std::string& name) {
     if (name.empty()) return nullptr;
     const checkpoint::Tensor* tensor = weights->find(name);
@@ -52,7 +59,7 @@ Projection bind_linears(Finder& find, const std::vector<LinearLayer>& layers) {
   for (const auto& [name, in, out, bias] : layers) {
     LinearPart part{.out = out, .first = projection.out};
     part.weight = find.value(name + ".weight");
-    part.stored = find.stored(name + ".weight");
+    part.stored = find.of_products(name + ".weight");
     part.weight_gradient = find.gradient(name + ".weight");
     if (bias) {
       part.bias = find.value(name + ".bias");
@@ -91,7 +98,7 @@ Projection bind_stacked(Finder& find, const std::string& name, std::int64_t expe
   const auto at = [](auto* first, std::int64_t offset) { return first ? first + offset : nullptr; };
   LinearPart part{.out = out};
   part.weight = at(find.value(name), expert * in * out);
-  part.stored = find.stored(name).from(expert * in * out);
+  part.stored = find.of_products(name).from(expert * in * out);
   part.weight_gradient = at(find.gradient(name), expert * in * out);
   if (bias) {
     part.bias = at(find.value(name + "_bias"), expert * out);
@@ -179,7 +186,7 @@ Inputs bind_inputs(Finder& find, const Decoder& d, const checkpoint::OuterTensor
 
 Projection bind_head(Finder& find, const Decoder& d, const Binding& binding, const std::string& name) {
   Projection head{.in = d.hidden_size, .out = d.vocab_size};
-  head.parts.push_back({.out = d.vocab_size, .weight = find.value(name), .stored = find.stored(name), .weight_gradient = find.gradient(name)});
+  head.parts.push_back({.out = d.vocab_size, .weight = find.value(name), .stored = find.of_products(name), .weight_gradient = find.gradient(name)});
   if (binding.lora) bind_adapter(binding, binding.lora->head, head);
   return head;
 }
@@ -195,6 +202,7 @@ Result<Network> bind(const Decoder& decoder, const Binding& binding) {
   for (const BlockShape& shape : block_shapes(decoder)) network.blocks.push_back(bind_block(find, decoder, binding, shape));
   network.final_norm = bind_norm(find, decoder, outer.final_norm, decoder.hidden_size);
   if (decoder.has_head) network.head = bind_head(find, decoder, binding, outer.head);
+  if (binding.bfloat16_products) multiply_in_bfloat16(network);
   if (!find.missing().empty())
     return Error{ErrorCode::corrupt, "the checkpoint has no tensor " + find.missing(), find.missing()};
   return network;

@@ -42,7 +42,9 @@ void chunk_backward(const Network& network, const Batch& batch, const Chunk& chu
   const std::int64_t hidden = network.decoder.hidden_size;
   if (ws.head_slopes) kernels::multiply(chunk.rows * network.decoder.vocab_size, ws.head_slopes, ws.logits);
   const float *x = network.final_norm ? ws.head_normed : ws.head_x, *dx = ws.head_dnormed;
-  project_backward(network.head, chunk.rows, x, ws.head_shrunk, ws.logits, ws.head_dnormed, dropout, ws.scratch);
+  ProjectionScratch scratch = ws.scratch;
+  if (!network.head.gain) scratch.bfloat16.output = reinterpret_cast<kernels::Bfloat16*>(ws.logits);  // as large as it is, and read once
+  project_backward(network.head, chunk.rows, x, ws.head_shrunk, ws.logits, ws.head_dnormed, dropout, scratch);
   if (network.final_norm) {
     norm_backward(network.final_norm, chunk.rows, ws.head_x, ws.head_stats, ws.head_dnormed, 0, ws.head_dx);
     dx = ws.head_dx;

@@ -1,6 +1,7 @@
 #include "gpu/model/memory_plan.hpp"
 
 #include "gpu/checkpoint/checkpoint.hpp"
+#include "gpu/model/rounded_weights.hpp"
 
 namespace luthier::model {
 
@@ -13,6 +14,7 @@ Result<MemoryPlan> memory_plan(const checkpoint::Decoder& decoder, const MemoryS
   if (settings.full) {
     const std::size_t arrays = settings.keep == Keep::values ? 0 : settings.keep == Keep::gradients ? 1 : 3;
     plan.training = settings.by_layers && settings.keep == Keep::gradients ? Trainable::gradient_bytes_by_layers(decoder) : arrays * plan.weights;
+    if (settings.pass.bfloat16_products) plan.copies = rounded_bytes(decoder);
   } else if (!settings.modules.empty()) {
     auto layout = lay_out_lora(decoder, settings.modules);
     if (!layout) return layout.error();

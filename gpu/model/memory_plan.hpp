@@ -26,11 +26,12 @@ struct MemoryPlan {
   std::size_t weights = 0;
   std::size_t loading = 0;   // beside them, while they are read and before anything else is allocated
   std::size_t training = 0;  // an adapter's values, gradients, moments
+  std::size_t copies = 0;    // bf16 copies of trained weights
   std::size_t workspace = 0;
   // The program itself, its libraries' own buffers, and the data set's ids. Not exact: a bound that measurements stay below.
   std::size_t rest = std::size_t{192} << 20;
 
-  std::size_t total() const { return weights + training + workspace + rest; }
+  std::size_t total() const { return weights + training + copies + workspace + rest; }
 };
 
 Result<MemoryPlan> memory_plan(const checkpoint::Decoder& decoder, const MemorySettings& settings);

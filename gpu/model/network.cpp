@@ -46,6 +46,14 @@ void for_each_projection(const Network& network, const std::function<void(const 
   visit(network.head);
 }
 
+void multiply_in_bfloat16(Network& network) {
+  const auto choose = [](Projection& p) {
+    p.bfloat16_products = !p.parts.empty() && std::all_of(p.parts.begin(), p.parts.end(), [](const LinearPart& part) { return bool(part.stored); });
+  };
+  for (Block& block : network.blocks) for_each_projection(block, choose);
+  choose(network.head);
+}
+
 void round_inputs(Network& network) {
   for (Block& block : network.blocks) for_each_projection(block, [](Projection& p) { p.bfloat16_inputs = true; });
   network.head.bfloat16_inputs = true;

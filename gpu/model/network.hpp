@@ -77,10 +77,15 @@ struct Binding {
   const float* lora_values = nullptr;
   float* lora_gradients = nullptr;                 // nullptr: the adapter is frozen
   float* lora_norms = nullptr;                     // of DoRA: LoraLayout::norm_floats
+  bool bfloat16_products = false;                  // of every matrix that is kept in fewer bits, or has a copy in `rounded`
+  const checkpoint::Weights* rounded = nullptr;    // bf16 copies of weights kept as f32 (rounded_weights.hpp); nullptr: none
 };
 
 // Of all blocks and of the head.
 void for_each_projection(const Network& network, const std::function<void(const Projection&)>& visit);
+
+// Products take operands in bf16, but for those with a weight that is whole: a router's.
+void multiply_in_bfloat16(Network& network);
 
 // Rounds the inputs of all products of a network whose weights have been rounded; see round_weights.
 void round_inputs(Network& network);

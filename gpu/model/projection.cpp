@@ -4,16 +4,16 @@
 
 #include "gpu/kernels/bfloat16.hpp"
 #include "gpu/kernels/bias.hpp"
-#include "gpu/kernels/gemm.hpp"
 #include "gpu/kernels/random.hpp"
 #include "gpu/kernels/reduce.hpp"
 #include "gpu/model/dora.hpp"
+#include "gpu/model/operand.hpp"
 #include "gpu/model/stored_linear.hpp"
 
 namespace luthier::model {
 namespace {
 
-using kernels::gemm;
+using checkpoint::StoredKind;
 using kernels::Transpose;
 
 // Parts whose weights lie one after the other in memory are one product.
@@ -24,39 +24,63 @@ struct Run {
   StoredMatrix stored;
 };
 
+bool continues(const Run& run, const LinearPart& part, const Projection& p) {
+  const std::int64_t next = run.out * p.in;
+  if (p.turned || (part.weight_gradient == nullptr) != (run.weight_gradient == nullptr)) return false;
+  if (part.weight_gradient && part.weight_gradient != run.weight_gradient + next) return false;
+  if (!part.stored && !run.stored) return part.weight && part.weight == run.weight + next;
+  return p.bfloat16_products && part.stored.kind == StoredKind::bf16 && run.stored.kind == StoredKind::bf16 &&
+         bfloat16_values(part.stored) == bfloat16_values(run.stored) + next;
+}
+
 std::vector<Run> runs_of(const Projection& p) {
   std::vector<Run> runs;
-  for (const LinearPart& part : p.parts) {
-    const bool continues =
-        !p.turned && !runs.empty() && part.weight && part.weight == runs.back().weight + runs.back().out * p.in &&
-        (part.weight_gradient == nullptr) == (runs.back().weight_gradient == nullptr) &&
-        (part.weight_gradient == nullptr || part.weight_gradient == runs.back().weight_gradient + runs.back().out * p.in);
-    if (continues)
+  for (const LinearPart& part : p.parts)
+    if (!runs.empty() && continues(runs.back(), part, p))
       runs.back().out += part.out;
     else
       runs.push_back({part.first, part.out, part.weight, part.weight_gradient, part.stored});
-  }
   return runs;
 }
 
-void run_forward(const Projection& p, const Run& run, std::int64_t rows, const float* x, float beta, float* y, const ProjectionScratch& scratch) {
-  if (run.stored) return stored_forward({run.stored, p.in, run.out, p.turned}, rows, x, p.in, beta, y + run.first, p.out, scratch.weight);
-  if (p.turned)
-    return gemm(Transpose::no, Transpose::no, rows, run.out, p.in, 1, x, p.in, run.weight, run.out, beta, y + run.first, p.out);
-  gemm(Transpose::no, Transpose::yes, rows, run.out, p.in, 1, x, p.in, run.weight, p.in, beta, y + run.first, p.out);
+Operand input_of(const Projection& p, std::int64_t rows, const float* x, const ProjectionScratch& scratch) {
+  return operand(p.bfloat16_products, rows, p.in, 1, x, p.in, scratch.bfloat16.input);
 }
 
-void run_weight_gradient(const Projection& p, const Run& run, std::int64_t rows, const float* x, const float* dy) {
-  if (p.turned)
-    return gemm(Transpose::yes, Transpose::no, p.in, run.out, rows, 1, x, p.in, dy + run.first, p.out, 1, run.weight_gradient, run.out);
-  gemm(Transpose::yes, Transpose::no, run.out, p.in, rows, 1, dy + run.first, p.out, x, p.in, 1, run.weight_gradient, p.in);
+Operand output_of(const Projection& p, std::int64_t rows, const float* dy, const ProjectionScratch& scratch) {
+  return operand(p.bfloat16_products, rows, p.out, 1, dy, p.out, scratch.bfloat16.output);
 }
 
-void run_backward(const Projection& p, const Run& run, std::int64_t rows, const float* dy, float beta, float* dx, const ProjectionScratch& scratch) {
-  if (run.stored) return stored_backward({run.stored, p.in, run.out, p.turned}, rows, dy + run.first, p.out, beta, dx, p.in, scratch.weight);
-  if (p.turned)
-    return gemm(Transpose::no, Transpose::yes, rows, p.in, run.out, 1, dy + run.first, p.out, run.weight, run.out, beta, dx, p.in);
-  gemm(Transpose::no, Transpose::no, rows, p.in, run.out, 1, dy + run.first, p.out, run.weight, p.in, beta, dx, p.in);
+// Columns of x A^T, or of its gradient.
+Operand shrunk_of(const Projection& p, std::int64_t rows, std::int64_t rank, float scale, const float* shrunk, const ProjectionScratch& scratch) {
+  return operand(p.bfloat16_products, rows, rank, scale, shrunk, p.rank, scratch.bfloat16.low_rank);
+}
+
+Operand a_of(const Projection& p, std::int64_t first, std::int64_t rank, const ProjectionScratch& scratch) {
+  return operand(p.bfloat16_products, rank, p.in, 1, p.a + first * p.in, p.in, scratch.bfloat16.a);
+}
+
+Operand b_of(const Projection& p, const LowRankPart& low, float scale, const ProjectionScratch& scratch) {
+  return operand(p.bfloat16_products, low.out, low.r, scale, low.b, low.r, scratch.bfloat16.b);
+}
+
+void run_forward(const Projection& p, const Run& run, std::int64_t rows, const Operand& x, float beta, float* y, const ProjectionScratch& scratch) {
+  if (run.stored) return stored_forward({run.stored, p.in, run.out, p.turned}, rows, x, beta, y + run.first, p.out, scratch.weight);
+  const Operand weight{.wide = run.weight, .ld = p.turned ? run.out : p.in};
+  multiply(Transpose::no, p.turned ? Transpose::no : Transpose::yes, rows, run.out, p.in, x, weight, beta, y + run.first, p.out);
+}
+
+void run_weight_gradient(const Projection& p, const Run& run, std::int64_t rows, const Operand& x, const Operand& dy) {
+  const Operand own = dy.from(run.first);
+  if (p.turned) return multiply(Transpose::yes, Transpose::no, p.in, run.out, rows, x, own, 1, run.weight_gradient, run.out);
+  multiply(Transpose::yes, Transpose::no, run.out, p.in, rows, own, x, 1, run.weight_gradient, p.in);
+}
+
+void run_backward(const Projection& p, const Run& run, std::int64_t rows, const Operand& dy, float beta, float* dx, const ProjectionScratch& scratch) {
+  const Operand own = dy.from(run.first);
+  if (run.stored) return stored_backward({run.stored, p.in, run.out, p.turned}, rows, own, beta, dx, p.in, scratch.weight);
+  const Operand weight{.wide = run.weight, .ld = p.turned ? run.out : p.in};
+  multiply(Transpose::no, p.turned ? Transpose::yes : Transpose::no, rows, p.in, run.out, own, weight, beta, dx, p.in);
 }
 
 Dropout of_part(Dropout dropout, const LowRankPart& low) {
@@ -68,21 +92,27 @@ void drop(const Dropout& dropout, std::int64_t count, const float* x, float* y) 
   kernels::dropout(count, dropout.rate, dropout.seed, dropout.stream, x, y);
 }
 
-void shrink(const Projection& p, std::int64_t rows, const float* x, float* shrunk, const Dropout& dropout,
+// What an adapter reads where inputs are dropped.
+Operand dropped_input(const Projection& p, const LowRankPart& low, std::int64_t rows, const float* x, const Dropout& dropout,
+                      const ProjectionScratch& scratch) {
+  drop(of_part(dropout, low), rows * p.in, x, scratch.input);
+  return input_of(p, rows, scratch.input, scratch);
+}
+
+// `x` is what the products read, `wide` the same as f32, for dropout, which takes x's place.
+void shrink(const Projection& p, std::int64_t rows, const float* wide, const Operand& x, float* shrunk, const Dropout& dropout,
             const ProjectionScratch& scratch) {
   if (dropout.rate == 0)
-    return gemm(Transpose::no, Transpose::yes, rows, p.rank, p.in, 1, x, p.in, p.a, p.in, 0, shrunk, p.rank);
-  for (const LowRankPart& low : p.low_rank) {
-    drop(of_part(dropout, low), rows * p.in, x, scratch.input);
-    gemm(Transpose::no, Transpose::yes, rows, low.r, p.in, 1, scratch.input, p.in, p.a + low.first * p.in, p.in, 0,
-         shrunk + low.first, p.rank);
-  }
+    return multiply(Transpose::no, Transpose::yes, rows, p.rank, p.in, x, a_of(p, 0, p.rank, scratch), 0, shrunk, p.rank);
+  for (const LowRankPart& low : p.low_rank)
+    multiply(Transpose::no, Transpose::yes, rows, low.r, p.in, dropped_input(p, low, rows, wide, dropout, scratch),
+             a_of(p, low.first, low.r, scratch), 0, shrunk + low.first, p.rank);
 }
 
 // y += scale * (x A^T) B^T
-void expand(const Projection& p, const LowRankPart& low, std::int64_t rows, const float* shrunk, float* y) {
-  gemm(Transpose::no, Transpose::yes, rows, low.out, low.r, low.scale, shrunk + low.first, p.rank, low.b, low.r, 1, y + low.first_column,
-       p.out);
+void expand(const Projection& p, const LowRankPart& low, std::int64_t rows, const float* shrunk, float* y, const ProjectionScratch& scratch) {
+  multiply(Transpose::no, Transpose::yes, rows, low.out, low.r, shrunk_of(p, rows, low.r, low.scale, shrunk + low.first, scratch),
+           b_of(p, low, 1, scratch), 1, y + low.first_column, p.out);
 }
 
 void add_biases(const Projection& p, std::int64_t rows, float* y) {
@@ -100,20 +130,22 @@ Run run_of(const Projection& p, const LowRankPart& low) {
 void dora_forward(const Projection& p, std::int64_t rows, const float* x, float beta, float* y, float* shrunk, const Dropout& dropout,
                   const ProjectionScratch& scratch) {
   float* z = shrunk + rows * p.rank;
-  shrink(p, rows, x, shrunk, dropout, scratch);
+  Operand input = input_of(p, rows, x, scratch);
   if (dropout.rate == 0) {
-    for (const Run& run : runs_of(p)) run_forward(p, run, rows, x, 0, z, scratch);
-    for (const LowRankPart& low : p.low_rank) expand(p, low, rows, shrunk, z);
+    for (const Run& run : runs_of(p)) run_forward(p, run, rows, input, 0, z, scratch);
+    shrink(p, rows, x, input, shrunk, dropout, scratch);
+    for (const LowRankPart& low : p.low_rank) expand(p, low, rows, shrunk, z, scratch);
     if (y) scale_columns(rows, p.out, p.out, p.gain, z, beta, y);
   } else {
     if (y)
-      for (const Run& run : runs_of(p)) run_forward(p, run, rows, x, beta, y, scratch);
+      for (const Run& run : runs_of(p)) run_forward(p, run, rows, input, beta, y, scratch);
+    shrink(p, rows, x, input, shrunk, dropout, scratch);
     for (const LowRankPart& low : p.low_rank) {
       float* const own = z + low.first_column;
-      drop(of_part(dropout, low), rows * p.in, x, scratch.input);
-      run_forward(p, run_of(p, low), rows, scratch.input, 0, z, scratch);
+      input = dropped_input(p, low, rows, x, dropout, scratch);
+      run_forward(p, run_of(p, low), rows, input, 0, z, scratch);
       if (y) subtract(rows, low.out, p.out, own, y + low.first_column);
-      expand(p, low, rows, shrunk, z);
+      expand(p, low, rows, shrunk, z, scratch);
       if (y) scale_columns(rows, low.out, p.out, p.gain + low.first_column, own, 1, y + low.first_column);
     }
   }
@@ -133,46 +165,41 @@ void dora_dropped_backward(const Projection& p, std::int64_t rows, const float* 
                            const ProjectionScratch& scratch) {
   for (const LowRankPart& low : p.low_rank) {
     subtract(rows, low.out, p.out, dy + low.first_column, dz + low.first_column);
-    run_backward(p, run_of(p, low), rows, dz, 0, scratch.input, scratch);
+    run_backward(p, run_of(p, low), rows, output_of(p, rows, dz, scratch), 0, scratch.input, scratch);
     drop(of_part(dropout, low), rows * p.in, scratch.input, scratch.input);
     kernels::add(rows * p.in, scratch.input, dx);
   }
 }
 
 // scratch.low_rank = scale * dy B for every adapter, side by side as in x A^T.
-void shrink_gradient(const Projection& p, std::int64_t rows, const float* dy, float* shrunk_gradient) {
-  for (const LowRankPart& low : p.low_rank) {
-    gemm(Transpose::no, Transpose::no, rows, low.r, low.out, low.scale, dy + low.first_column, p.out, low.b, low.r, 0,
-         shrunk_gradient + low.first, p.rank);
-  }
+void shrink_gradient(const Projection& p, std::int64_t rows, const Operand& dy, const ProjectionScratch& scratch) {
+  for (const LowRankPart& low : p.low_rank)
+    multiply(Transpose::no, Transpose::no, rows, low.r, low.out, dy.from(low.first_column), b_of(p, low, low.scale, scratch), 0,
+             scratch.low_rank + low.first, p.rank);
 }
 
-void low_rank_backward(const Projection& p, std::int64_t rows, const float* x, const float* shrunk, const float* dy, float* dx,
-                       const Dropout& dropout, const ProjectionScratch& scratch) {
+void low_rank_backward(const Projection& p, std::int64_t rows, const float* wide, const Operand& x, const float* shrunk, const Operand& dy,
+                       float* dx, const Dropout& dropout, const ProjectionScratch& scratch) {
   for (const LowRankPart& low : p.low_rank) {
     if (!low.b_gradient) continue;
-    gemm(Transpose::yes, Transpose::no, low.out, low.r, rows, low.scale, dy + low.first_column, p.out, shrunk + low.first, p.rank, 1,
-         low.b_gradient, low.r);
+    multiply(Transpose::yes, Transpose::no, low.out, low.r, rows, dy.from(low.first_column),
+             shrunk_of(p, rows, low.r, low.scale, shrunk + low.first, scratch), 1, low.b_gradient, low.r);
   }
-  shrink_gradient(p, rows, dy, scratch.low_rank);
+  shrink_gradient(p, rows, dy, scratch);
   if (dropout.rate == 0) {
-    if (p.a_gradient)
-      gemm(Transpose::yes, Transpose::no, p.rank, p.in, rows, 1, scratch.low_rank, p.rank, x, p.in, 1, p.a_gradient, p.in);
-    if (dx) gemm(Transpose::no, Transpose::no, rows, p.in, p.rank, 1, scratch.low_rank, p.rank, p.a, p.in, 1, dx, p.in);
+    const Operand gradient = shrunk_of(p, rows, p.rank, 1, scratch.low_rank, scratch);
+    if (p.a_gradient) multiply(Transpose::yes, Transpose::no, p.rank, p.in, rows, gradient, x, 1, p.a_gradient, p.in);
+    if (dx) multiply(Transpose::no, Transpose::no, rows, p.in, p.rank, gradient, a_of(p, 0, p.rank, scratch), 1, dx, p.in);
     return;
   }
   for (const LowRankPart& low : p.low_rank) {
-    const float* gradient = scratch.low_rank + low.first;
-    const Dropout mask = of_part(dropout, low);
-    if (p.a_gradient) {
-      drop(mask, rows * p.in, x, scratch.input);
-      gemm(Transpose::yes, Transpose::no, low.r, p.in, rows, 1, gradient, p.rank, scratch.input, p.in, 1,
-           p.a_gradient + low.first * p.in, p.in);
-    }
+    const Operand gradient = shrunk_of(p, rows, low.r, 1, scratch.low_rank + low.first, scratch);
+    if (p.a_gradient)
+      multiply(Transpose::yes, Transpose::no, low.r, p.in, rows, gradient, dropped_input(p, low, rows, wide, dropout, scratch), 1,
+               p.a_gradient + low.first * p.in, p.in);
     if (!dx) continue;
-    gemm(Transpose::no, Transpose::no, rows, p.in, low.r, 1, gradient, p.rank, p.a + low.first * p.in, p.in, 0,
-         scratch.input, p.in);
-    drop(mask, rows * p.in, scratch.input, scratch.input);
+    multiply(Transpose::no, Transpose::no, rows, p.in, low.r, gradient, a_of(p, low.first, low.r, scratch), 0, scratch.input, p.in);
+    drop(of_part(dropout, low), rows * p.in, scratch.input, scratch.input);
     kernels::add(rows * p.in, scratch.input, dx);
   }
 }
@@ -187,7 +214,7 @@ bool Projection::trains() const {
 void project(const Projection& p, std::int64_t rows, const float* x, float beta, float* y, float* shrunk,
              const Dropout& dropout, const ProjectionScratch& scratch) {
   if (!y && !p.gain) {
-    if (p.rank > 0) shrink(p, rows, x, shrunk, dropout, scratch);
+    if (p.rank > 0) shrink(p, rows, x, input_of(p, rows, x, scratch), shrunk, dropout, scratch);
     return;
   }
   if (p.bfloat16_inputs) {
@@ -195,27 +222,31 @@ void project(const Projection& p, std::int64_t rows, const float* x, float beta,
     x = scratch.input;
   }
   if (p.gain) return dora_forward(p, rows, x, beta, y, shrunk, dropout, scratch);
-  for (const Run& run : runs_of(p)) run_forward(p, run, rows, x, beta, y, scratch);
+  const Operand input = input_of(p, rows, x, scratch);
+  for (const Run& run : runs_of(p)) run_forward(p, run, rows, input, beta, y, scratch);
   add_biases(p, rows, y);
   if (p.rank == 0) return;
-  shrink(p, rows, x, shrunk, dropout, scratch);
-  for (const LowRankPart& low : p.low_rank) expand(p, low, rows, shrunk, y);
+  shrink(p, rows, x, input, shrunk, dropout, scratch);
+  for (const LowRankPart& low : p.low_rank) expand(p, low, rows, shrunk, y, scratch);
 }
 
 void project_backward(const Projection& p, std::int64_t rows, const float* x, float* shrunk, const float* dy, float* dx,
                       const Dropout& dropout, const ProjectionScratch& scratch) {
   float* const dz = p.gain ? shrunk + rows * p.rank : nullptr;
   if (dz) dora_backward(p, rows, dy, dz);
-  const float *of_base = dz && dropout.rate == 0 ? dz : dy, *of_adapter = dz ? dz : dy;
-  float beta = 0;
-  for (const Run& run : runs_of(p)) {
-    if (run.weight_gradient) run_weight_gradient(p, run, rows, x, dy);
-    if (dx) run_backward(p, run, rows, of_base, beta, dx, scratch);
-    beta = 1;
-  }
   for (const LinearPart& part : p.parts)
     if (part.bias_gradient) kernels::bias_backward(rows, part.out, dy + part.first, p.out, part.bias_gradient);
-  if (p.rank > 0) low_rank_backward(p, rows, x, shrunk, of_adapter, dx, dropout, scratch);
+  const float *of_base = dz && dropout.rate == 0 ? dz : dy, *of_adapter = dz ? dz : dy;
+  const Operand input = p.trains() ? input_of(p, rows, x, scratch) : Operand{};
+  Operand output = output_of(p, rows, of_base, scratch);
+  float beta = 0;
+  for (const Run& run : runs_of(p)) {
+    if (run.weight_gradient) run_weight_gradient(p, run, rows, input, output);
+    if (dx) run_backward(p, run, rows, output, beta, dx, scratch);
+    beta = 1;
+  }
+  if (of_adapter != of_base) output = output_of(p, rows, of_adapter, scratch);
+  if (p.rank > 0) low_rank_backward(p, rows, x, input, shrunk, output, dx, dropout, scratch);
   if (dz && dx && dropout.rate > 0) dora_dropped_backward(p, rows, dy, dz, dx, dropout, scratch);
 }
 

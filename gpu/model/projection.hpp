@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "gpu/checkpoint/stored_matrix.hpp"
+#include "gpu/kernels/bfloat16.hpp"
 
 namespace luthier::model {
 
@@ -12,7 +13,7 @@ struct LinearPart {
   std::int64_t out = 0;
   std::int64_t first = 0;            // its first column in the group's output
   const float* weight = nullptr;     // [out, in], or turned; nullptr: kept in fewer bits
-  checkpoint::StoredMatrix stored{};  // those; the weight is frozen then
+  checkpoint::StoredMatrix stored{};  // those, in place of a frozen weight; or a trained one's bf16 copy, which the products read
   const float* bias = nullptr;       // [out]; nullptr: none
   float* weight_gradient = nullptr;  // added to; nullptr: frozen
   float* bias_gradient = nullptr;
@@ -41,6 +42,7 @@ struct Projection {
   std::vector<LowRankPart> low_rank{};
   float *gain = nullptr, *norm = nullptr;  // [out] of DoRA, as refresh_gains() found them; nullptr: no adapter here, or plain LoRA
 
+  bool bfloat16_products = false;  // both operands of each product are rounded; sums are f32. Every part has its weight in `stored`
   bool bfloat16_inputs = false;  // x is rounded before the products, as weights held in bfloat16 want it; forward only
 
   bool trains() const;
@@ -53,11 +55,18 @@ struct Dropout {
   std::uint64_t stream = 0;  // of this pass and group; part p of the group takes stream + p
 };
 
+// Where the operands of bf16 products are rounded to.
+struct Bfloat16Scratch {
+  kernels::Bfloat16 *input = nullptr, *output = nullptr;  // [rows, largest in], [rows, largest out]; the latter for the backward pass
+  kernels::Bfloat16 *low_rank = nullptr, *a = nullptr, *b = nullptr;  // of adapters: [rows, rank], [rank, in], [out, r], each the largest
+};
+
 // What projections need besides their operands; all may be shared by all projections of a network.
 struct ProjectionScratch {
   float* low_rank = nullptr;  // [rows, largest rank]
   float* input = nullptr;     // [rows, largest in], for dropped or rounded inputs only
   float* weight = nullptr;    // stored_room() of any matrix that is kept in fewer bits, or adapted with DoRA
+  Bfloat16Scratch bfloat16{};  // for bf16 products only
 };
 
 // y: [rows, out] with leading dimension out; x: [rows, in]. beta 1 adds to y; y nullptr: only what backward needs is wanted.
@@ -66,6 +75,7 @@ void project(const Projection& p, std::int64_t rows, const float* x, float beta,
              const Dropout& dropout, const ProjectionScratch& scratch);
 
 // dx: [rows, in], overwritten; nullptr: nothing below needs it. Adds to the gradients of whatever is not frozen.
+// scratch.bfloat16.output may be dy's own memory, which is destroyed then; not of DoRA.
 // The frozen weights' own gradient is never formed, and what belongs to an adapter is always as narrow as its rank.
 void project_backward(const Projection& p, std::int64_t rows, const float* x, float* shrunk, const float* dy, float* dx,
                       const Dropout& dropout, const ProjectionScratch& scratch);

@@ -3,20 +3,18 @@
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <cmath>
 #include <cstring>
 
 #include "gpu/checkpoint/mxfp4.hpp"
 #include "gpu/kernels/dispatch.hpp"
-#include "gpu/model/stored_blocks.hpp"
-#include "gpu/kernels/gemm.hpp"
 #include "gpu/kernels/profile.hpp"
+#include "gpu/model/stored_blocks.hpp"
 
 namespace luthier::model {
 namespace {
 
 using checkpoint::StoredKind;
-using kernels::gemm;
+using kernels::Bfloat16;
 using kernels::Transpose;
 
 constexpr std::int64_t room_floats = std::int64_t{1} << 21;  // 8 MiB: measured, fewer and larger products are faster than rooms that fit into a cache
@@ -79,11 +77,11 @@ void widen(StoredKind kind, const StoredMatrix& m, std::int64_t block, std::int6
     case StoredKind::bf16: return widen_bf16(blocks, m.codes + 2 * block, out);
     case StoredKind::int8: return widen_int8(blocks, m.codes + 64 * block, m.scales + 4 * block, out);
     case StoredKind::nf4: return widen_nf4(blocks, m.codes + 32 * block, m.scales + 4 * block, out);
+    case StoredKind::mxfp4: return widen_mxfp4(blocks, m.codes + 16 * block, m.scales + block, out);
+    case StoredKind::f32: break;
     case StoredKind::f16: return widen_f16(blocks, m.codes + 2 * block, out);
     case StoredKind::q4_0: case StoredKind::q4_1: case StoredKind::q5_0: case StoredKind::q5_1: case StoredKind::q8_0:
     case StoredKind::q4_k: case StoredKind::q5_k: case StoredKind::q6_k: return widen_ggml(m.kind, m.codes, block, blocks, out);
-    case StoredKind::mxfp4: return widen_mxfp4(blocks, m.codes + 16 * block, m.scales + block, out);
-    case StoredKind::f32: break;
   }
 }
 
@@ -97,14 +95,41 @@ void decode_part(const StoredMatrix& m, std::int64_t first, std::span<float> out
   checkpoint::decode_plain(m, first + done, out.subspan(static_cast<std::size_t>(done)));
 }
 
-// Of [rows, width]: visit(first row, rows, their values).
+// Through f32, a little at a time.
+void decode_part(const StoredMatrix& m, std::int64_t first, std::span<Bfloat16> out) {
+  constexpr std::size_t at_once = 2048;
+  float wide[at_once];
+  for (std::size_t begin = 0; begin < out.size(); begin += at_once) {
+    const std::size_t count = std::min(at_once, out.size() - begin);
+    decode_part(m, first + static_cast<std::int64_t>(begin), std::span<float>(wide, count));
+    kernels::narrow(1, static_cast<std::int64_t>(count), 1, wide, static_cast<std::int64_t>(count), out.data() + begin, static_cast<std::int64_t>(count));
+  }
+}
+
+template <class Value>
+void decode_in_parts(const StoredMatrix& matrix, std::int64_t first, std::span<Value> out) {
+  const kernels::Timed timed("stored weights");
+  constexpr std::int64_t part = 16384;
+  const std::int64_t count = static_cast<std::int64_t>(out.size());
+#pragma omp parallel for schedule(static) if (count > part)
+  for (std::int64_t begin = 0; begin < count; begin += part)
+    decode_part(matrix, first + begin, out.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(std::min(part, count - begin))));
+}
+
+// Rows of [rows, width] as an operand of the other's kind: visit(first row, rows, their values).
 template <class Visit>
-void for_each_rows(const StoredMatrix& weight, std::int64_t rows, std::int64_t width, float* room, Visit visit) {
+void for_each_rows(const StoredMatrix& weight, bool bfloat16, std::int64_t rows, std::int64_t width, float* room, Visit visit) {
+  if (bfloat16 && weight.kind == StoredKind::bf16) return visit(std::int64_t{0}, rows, Operand{.narrow = bfloat16_values(weight), .ld = width});
   const std::int64_t at_once = stored_room(rows, width) / width;
   for (std::int64_t first = 0; first < rows; first += at_once) {
     const std::int64_t count = std::min(at_once, rows - first);
-    decode(weight, first * width, {room, static_cast<std::size_t>(count * width)});
-    visit(first, count);
+    const auto values = static_cast<std::size_t>(count * width);
+    auto* const narrow = reinterpret_cast<Bfloat16*>(room);
+    if (bfloat16)
+      decode(weight, first * width, std::span<Bfloat16>(narrow, values));
+    else
+      decode(weight, first * width, std::span<float>(room, values));
+    visit(first, count, bfloat16 ? Operand{.narrow = narrow, .ld = width} : Operand{.wide = room, .ld = width});
   }
 }
 
@@ -114,34 +139,28 @@ std::int64_t stored_room(std::int64_t rows, std::int64_t width) {
   return std::min(rows, std::max(std::int64_t{1}, room_floats / std::max(width, std::int64_t{1}))) * width;
 }
 
-void decode(const StoredMatrix& matrix, std::int64_t first, std::span<float> out) {
-  const kernels::Timed timed("stored weights");
-  constexpr std::int64_t part = 16384;
-  const std::int64_t count = static_cast<std::int64_t>(out.size());
-#pragma omp parallel for schedule(static) if (count > part)
-  for (std::int64_t begin = 0; begin < count; begin += part)
-    decode_part(matrix, first + begin, out.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(std::min(part, count - begin))));
-}
+void decode(const StoredMatrix& matrix, std::int64_t first, std::span<float> out) { decode_in_parts(matrix, first, out); }
+void decode(const StoredMatrix& matrix, std::int64_t first, std::span<Bfloat16> out) { decode_in_parts(matrix, first, out); }
 
-void stored_forward(const StoredLinear& l, std::int64_t rows, const float* x, std::int64_t ldx, float beta, float* y, std::int64_t ldy,
-                    float* room) {
+const Bfloat16* bfloat16_values(const StoredMatrix& matrix) { return reinterpret_cast<const Bfloat16*>(matrix.codes) + matrix.first; }
+
+void stored_forward(const StoredLinear& l, std::int64_t rows, const Operand& x, float beta, float* y, std::int64_t ldy, float* room) {
   if (l.turned)
-    return for_each_rows(l.weight, l.in, l.out, room, [&](std::int64_t first, std::int64_t count) {
-      gemm(Transpose::no, Transpose::no, rows, l.out, count, 1, x + first, ldx, room, l.out, first == 0 ? beta : 1, y, ldy);
+    return for_each_rows(l.weight, x.narrow, l.in, l.out, room, [&](std::int64_t first, std::int64_t count, const Operand& weight) {
+      multiply(Transpose::no, Transpose::no, rows, l.out, count, x.from(first), weight, first == 0 ? beta : 1, y, ldy);
     });
-  for_each_rows(l.weight, l.out, l.in, room, [&](std::int64_t first, std::int64_t count) {
-    gemm(Transpose::no, Transpose::yes, rows, count, l.in, 1, x, ldx, room, l.in, beta, y + first, ldy);
+  for_each_rows(l.weight, x.narrow, l.out, l.in, room, [&](std::int64_t first, std::int64_t count, const Operand& weight) {
+    multiply(Transpose::no, Transpose::yes, rows, count, l.in, x, weight, beta, y + first, ldy);
   });
 }
 
-void stored_backward(const StoredLinear& l, std::int64_t rows, const float* dy, std::int64_t ldy, float beta, float* dx, std::int64_t ldx,
-                     float* room) {
+void stored_backward(const StoredLinear& l, std::int64_t rows, const Operand& dy, float beta, float* dx, std::int64_t ldx, float* room) {
   if (l.turned)
-    return for_each_rows(l.weight, l.in, l.out, room, [&](std::int64_t first, std::int64_t count) {
-      gemm(Transpose::no, Transpose::yes, rows, count, l.out, 1, dy, ldy, room, l.out, beta, dx + first, ldx);
+    return for_each_rows(l.weight, dy.narrow, l.in, l.out, room, [&](std::int64_t first, std::int64_t count, const Operand& weight) {
+      multiply(Transpose::no, Transpose::yes, rows, count, l.out, dy, weight, beta, dx + first, ldx);
     });
-  for_each_rows(l.weight, l.out, l.in, room, [&](std::int64_t first, std::int64_t count) {
-    gemm(Transpose::no, Transpose::no, rows, l.in, count, 1, dy + first, ldy, room, l.in, first == 0 ? beta : 1, dx, ldx);
+  for_each_rows(l.weight, dy.narrow, l.out, l.in, room, [&](std::int64_t first, std::int64_t count, const Operand& weight) {
+    multiply(Transpose::no, Transpose::no, rows, l.in, count, dy.from(first), weight, first == 0 ? beta : 1, dx, ldx);
   });
 }
 

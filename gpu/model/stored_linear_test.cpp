@@ -89,8 +89,8 @@ TEST_CASE("products with stored matrices are those of f32 with the values that t
           const auto ldw = turned ? out : in;
           gemm(Transpose::no, turned ? Transpose::no : Transpose::yes, rows, out, in, 1, x.data(), in, w.data(), ldw, beta, expected.data(), ldy);
           gemm(Transpose::no, turned ? Transpose::yes : Transpose::no, rows, in, out, 1, dy.data(), ldy, w.data(), ldw, beta, expected_dx.data(), in);
-          stored_forward(linear, rows, x.data(), in, beta, y.data(), ldy, room.data());
-          stored_backward(linear, rows, dy.data(), ldy, beta, dx.data(), in, room.data());
+          stored_forward(linear, rows, {.wide = x.data(), .ld = in}, beta, y.data(), ldy, room.data());
+          stored_backward(linear, rows, {.wide = dy.data(), .ld = ldy}, beta, dx.data(), in, room.data());
           INFO(static_cast<int>(kind) << " " << turned << " " << rows << " x " << in << " x " << out << ", beta " << beta);
           CHECK(largest_difference(y, expected) < 2e-6);
           CHECK(largest_difference(dx, expected_dx) < 2e-6);

@@ -148,8 +148,8 @@ Result<Trainable> Trainable::lora(const checkpoint::Decoder& decoder, checkpoint
   return t;
 }
 
-Result<Network> Trainable::bind(const checkpoint::Decoder& decoder, const checkpoint::Weights& weights) const {
-  return model::bind(decoder, {&weights, gradients_.get(), lora_.get(), lora_memory_.get(), lora_gradients_, lora_norms_});
+Result<Network> Trainable::bind(const checkpoint::Decoder& decoder, const checkpoint::Weights& weights, const Products& products) const {
+  return model::bind(decoder, {&weights, gradients_.get(), lora_.get(), lora_memory_.get(), lora_gradients_, lora_norms_, products.bfloat16, products.rounded});
 }
 
 void Trainable::start_magnitudes(const Network& network, float* room) {

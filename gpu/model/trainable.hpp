@@ -24,6 +24,12 @@ struct Parameter {
   std::int64_t layer = -1;                       // of full weights; -1: outside the layers
 };
 
+// Of a network in bf16: what Binding says of it.
+struct Products {
+  bool bfloat16 = false;
+  const checkpoint::Weights* rounded = nullptr;
+};
+
 enum class Keep { values, gradients, gradients_and_moments };
 
 class Trainable {
@@ -46,7 +52,7 @@ class Trainable {
   const LoraLayout* lora_layout() const { return lora_ ? lora_.get() : nullptr; }
 
   // The network whose gradients land here. `weights` are the base model's; both must outlive it.
-  Result<Network> bind(const checkpoint::Decoder& decoder, const checkpoint::Weights& weights) const;
+  Result<Network> bind(const checkpoint::Decoder& decoder, const checkpoint::Weights& weights, const Products& products = {}) const;
 
   // A new DoRA adapter's magnitudes: the norms that the adapted weights have now, so that the model stays as it is. `room`: a
   // workspace's for weights.

@@ -25,6 +25,7 @@ struct Taker {
     const std::size_t at = layout.add(static_cast<std::size_t>(rows * width));
     return base ? base + at : nullptr;
   }
+  kernels::Bfloat16* narrow(std::int64_t rows, std::int64_t width) { return reinterpret_cast<kernels::Bfloat16*>((*this)((rows * width + 1) / 2, 1)); }
   // Ids lie among the floats, in memory that nothing else uses.
   std::int32_t* ids(std::int64_t rows, std::int64_t width) {
     static_assert(sizeof(std::int32_t) == sizeof(float));
@@ -196,6 +197,26 @@ std::int64_t stored_room_max(const Decoder& decoder) {
   return most;
 }
 
+std::int64_t inputs_max(const Plan& plan) { return std::max({plan.decoder.hidden_size, plan.most(queries_of), plan.most(width_of)}); }
+
+void take_bfloat16(Taker& take, const Plan& plan, std::int64_t rows, Bfloat16Scratch& scratch) {
+  const std::int64_t outputs_max = std::max({plan.decoder.hidden_size, plan.most([](const BlockShape& s) { return s.part == Part::attention ? s.qkv() : s.gate_up(); })});
+  scratch.input = take.narrow(rows, inputs_max(plan));
+  if (plan.size.backward) {
+    // The head's lie where its gradient does, unless DoRA reads that once more.
+    const bool head_apart = plan.lora && plan.lora->head.decomposed;
+    scratch.output = take.narrow(1, std::max(plan.size.tokens * outputs_max, head_apart ? plan.size.head_chunk * plan.decoder.vocab_size : 0));
+  }
+  if (!plan.lora) return;
+  std::int64_t b_values = 0;
+  plan.lora->for_each_group([&](const LoraGroup& group) {
+    for (const LoraMember& member : group.members) b_values = std::max(b_values, member.out * member.r);
+  });
+  scratch.low_rank = take.narrow(rows, plan.rank_max());
+  scratch.a = take.narrow(plan.rank_max(), inputs_max(plan));
+  scratch.b = take.narrow(1, b_values);
+}
+
 std::size_t lay_out(Workspace& ws, float* base, const Decoder& d, const LoraLayout* lora, const PassSize& size) {
   Taker take{{}, base};
   const Plan plan{d, lora, size, block_shapes(d)};
@@ -217,7 +238,8 @@ std::size_t lay_out(Workspace& ws, float* base, const Decoder& d, const LoraLayo
   const std::int64_t rows = std::max(tokens, size.head_chunk);
   ws.scratch.low_rank = take(rows, plan.rank_max());
   if (size.dropout || size.bfloat16)
-    ws.scratch.input = take(rows, std::max({d.hidden_size, plan.most(queries_of), plan.most(width_of)}));
+    ws.scratch.input = take(rows, inputs_max(plan));
+  if (size.bfloat16_products) take_bfloat16(take, plan, rows, ws.scratch.bfloat16);
   if (size.stored_weights || (lora && lora->norm_floats > 0)) ws.scratch.weight = take(stored_room_max(d), 1);
   take_shared(take, plan, ws);
   return take.layout.floats();

@@ -24,6 +24,7 @@ struct PassSize {
   // Of each layer only its input is kept, and the backward pass computes the rest again: the same bits, for a third more time.
   bool recompute = false;
   bool stored_weights = false;      // matrices of the base are kept in fewer bits
+  bool bfloat16_products = false;   // of a network that was bound so
 };
 
 // What one block leaves behind for its gradients. Without a backward pass all blocks share one.

@@ -5,6 +5,7 @@
 #include <ostream>
 
 #include "gpu/kernels/dispatch.hpp"
+#include "gpu/model/rounded_weights.hpp"
 #include "gpu/train/commands.hpp"
 
 namespace luthier::train {
@@ -44,7 +45,7 @@ Result<checkpoint::BaseStorage> base_storage_of(const std::string& name) {
 }
 
 Result<Loaded> load(const std::filesystem::path& model, const std::filesystem::path& adapter, model::Keep keep,
-                    checkpoint::BaseStorage storage) {
+                    checkpoint::BaseStorage storage, bool bfloat16_products) {
   Loaded loaded;
   loaded.storage = storage;
   auto decoder = checkpoint::read_decoder(model);
@@ -63,8 +64,16 @@ Result<Loaded> load(const std::filesystem::path& model, const std::filesystem::p
     if (!trainable) return trainable.error();
     loaded.trainable = std::move(*trainable);
   }
-  auto network = loaded.trainable ? loaded.trainable->bind(loaded.base.decoder, loaded.base.weights)
-                                  : model::bind(loaded.base.decoder, {.weights = &loaded.base.weights});
+  model::Products products{.bfloat16 = bfloat16_products};
+  if (bfloat16_products && storage == checkpoint::BaseStorage::f32) {
+    auto rounded = model::allocate_rounded(loaded.base.decoder);
+    if (!rounded) return rounded.error();
+    loaded.rounded = std::move(*rounded);
+    model::round_into(loaded.base.weights, loaded.rounded);
+    products.rounded = &loaded.rounded;
+  }
+  auto network = loaded.trainable ? loaded.trainable->bind(loaded.base.decoder, loaded.base.weights, products)
+                                  : model::bind(loaded.base.decoder, {.weights = &loaded.base.weights, .bfloat16_products = products.bfloat16, .rounded = products.rounded});
   if (!network) return network.error();
   loaded.network = std::move(*network);
   return loaded;

@@ -33,13 +33,14 @@ Result<void> check_has_head(const checkpoint::Decoder& decoder, const std::files
 // A model to be asked, with or without an adapter, and gradients where they are wanted.
 struct Loaded {
   checkpoint::Model base;
+  checkpoint::Weights rounded;                // with products in bf16, of all weights that are trained
   checkpoint::Adapter adapter;
   std::optional<model::Trainable> trainable;  // the adapter, or with gradients all weights
   model::Network network;
   checkpoint::BaseStorage storage = checkpoint::BaseStorage::f32;
 };
 Result<Loaded> load(const std::filesystem::path& model, const std::filesystem::path& adapter, model::Keep keep,
-                    checkpoint::BaseStorage storage = checkpoint::BaseStorage::f32);
+                    checkpoint::BaseStorage storage = checkpoint::BaseStorage::f32, bool bfloat16_products = false);
 
 // By its name on the command line.
 Result<checkpoint::BaseStorage> base_storage_of(const std::string& name);

@@ -54,6 +54,7 @@ struct LossOptions {
   std::int64_t packing = 0;         // --packing LENGTH; 0: rows as they are
   std::filesystem::path gradients;  // --gradients
   std::string base_storage = "f32"; // --base-storage
+  std::string dtype = "f32";        // --dtype f32|bf16: of the products, as training has it
   int threads = 0;
 };
 int loss(const LossOptions& options, std::ostream& out, std::ostream& err);

@@ -222,6 +222,7 @@ void check_layerwise(Reader& reader, const TrainingConfig& config) {
   if (config.method != TrainingConfig::Method::full) return reader.refuse("layerwise_updates", "is for method \"full\": an adapter's gradients are small");
   if (config.max_grad_norm > 0) return reader.refuse("layerwise_updates", "needs max_grad_norm 0: clipping has to know the gradients of all layers first");
   if (config.gradient_accumulation > 1) return reader.refuse("layerwise_updates", "needs gradient_accumulation 1: a sum over micro-batches has to keep the gradients of all layers");
+  if (config.contrastive && config.contrastive->micro_batch > 0) reader.refuse("layerwise_updates", "and contrastive.micro_batch exclude each other: it has several backward passes a step");
 }
 
 // What each member allows, the others may forbid.
@@ -278,8 +279,7 @@ Result<TrainingConfig> read_config(const json& object) {
       "optimizer_states", {{"f32", TrainingConfig::States::f32}, {"bf16", TrainingConfig::States::bf16}}, config.optimizer_states);
   reader.choice<BaseStorage>("base_storage", {{"f32", BaseStorage::f32}, {"bf16", BaseStorage::bf16}, {"int8", BaseStorage::int8},
                                               {"nf4", BaseStorage::nf4}, {"as_stored", BaseStorage::as_stored}}, config.base_storage);
-  int dtype = 0;
-  reader.choice<int>("dtype", {{"f32", 0}}, dtype);
+  reader.choice<TrainingConfig::Dtype>("dtype", {{"f32", TrainingConfig::Dtype::f32}, {"bf16", TrainingConfig::Dtype::bf16}}, config.dtype);
   read_length(reader, config);
   reader.integer("batch_size", 1, count_max, config.batch_size);
   reader.integer("gradient_accumulation", 1, count_max, config.gradient_accumulation);
@@ -368,6 +368,11 @@ ordered_json or_null(const std::optional<T>& value) {
 
 }  // namespace
 
+checkpoint::BaseStorage TrainingConfig::storage() const {
+  if (method == Method::full) return BaseStorage::f32;
+  return dtype == Dtype::bf16 && base_storage == BaseStorage::f32 ? BaseStorage::bf16 : base_storage;
+}
+
 Result<TrainingConfig> parse_training_config(std::string_view text) {
   if (text.size() > config_bytes_max) return Error{ErrorCode::limit, "the configuration is longer than 1 MiB", {}};
   json object;
@@ -401,7 +406,7 @@ std::string canonical_json(const TrainingConfig& c) {
                           {"packing", c.packing},
                           {"shuffle", c.shuffle},
                           {"seed", c.seed},
-                          {"dtype", "f32"},
+                          {"dtype", c.dtype == TrainingConfig::Dtype::f32 ? "f32" : "bf16"},
                           {"append_end_token", c.append_end_token}});
   add_younger_members(c, out);
   return out.dump();

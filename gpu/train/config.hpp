@@ -51,6 +51,7 @@ struct TrainingConfig {
   enum class Method { lora, full };
   enum class Schedule { cosine, linear, constant };
   enum class States { f32, bf16 };
+  enum class Dtype { f32, bf16 };
 
   Method method = Method::lora;
   checkpoint::LoraConfig lora = lora_on_all_linear_layers();
@@ -68,6 +69,7 @@ struct TrainingConfig {
   double weight_decay = 0.01;
   States optimizer_states = States::f32;  // of AdamW's moments; bf16: half of them, rounded up or down by chance
   checkpoint::BaseStorage base_storage = checkpoint::BaseStorage::f32;  // what the frozen base is kept as; other than f32 with lora only
+  Dtype dtype = Dtype::f32;               // of the operands of linear layers' products; their sums and all else are f32
   bool recompute_activations = false;     // a layer keeps its input alone, and the backward pass computes the rest again
   double max_grad_norm = 1.0;             // 0: no clipping
   bool layerwise_updates = false;         // with method full: a layer is updated as soon as its gradient is known, which then makes room

@@ -97,7 +97,7 @@ TEST_CASE("whatever does not fit is refused by the name of its member") {
   CHECK(refused_field(R"({"max_seq_length": 1})") == "max_seq_length");
   CHECK(refused_field(R"({"method": "qlora"})") == "method");
   CHECK(refused_field(R"({"schedule": 3})") == "schedule");
-  CHECK(refused_field(R"({"dtype": "bf16"})") == "dtype");
+  CHECK(refused_field(R"({"dtype": "f16"})") == "dtype");
   CHECK(refused_field(R"({"packing": 1})") == "packing");
   CHECK(refused_field(R"({"seed": -1})") == "seed");
   CHECK(refused_field(R"({"lora": {"rank_pattern": {"q_proj": 0}}})") == "lora.rank_pattern");

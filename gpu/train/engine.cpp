@@ -1,5 +1,6 @@
 #include "gpu/train/engine.hpp"
 
+#include "gpu/model/rounded_weights.hpp"
 #include "gpu/train/contrastive.hpp"
 #include "gpu/train/distillation.hpp"
 #include "gpu/train/inputs.hpp"
@@ -8,6 +9,10 @@
 
 namespace luthier::train {
 namespace {
+
+model::Products products_of(const TrainingConfig& config, const Engine& engine) {
+  return {.bfloat16 = config.dtype == TrainingConfig::Dtype::bf16, .rounded = engine.rounded.tensors().empty() ? nullptr : &engine.rounded};
+}
 
 Result<void> choose_objective(const TrainRequest& request, Engine& engine) {
   const TrainingConfig& config = request.config;
@@ -25,7 +30,8 @@ Result<void> choose_objective(const TrainRequest& request, Engine& engine) {
     engine.objective = make_supervised();
     return {};
   }
-  auto reference = model::bind(engine.base.decoder, {.weights = &engine.base.weights});
+  const model::Products products = products_of(request.config, engine);
+  auto reference = model::bind(engine.base.decoder, {.weights = &engine.base.weights, .bfloat16_products = products.bfloat16, .rounded = products.rounded});
   if (!reference) return reference.error();
   engine.reference = std::move(*reference);
   // Of full weights the reference is what they are before the first step.
@@ -47,7 +53,7 @@ Result<void> read_files(const TrainRequest& request, Engine& engine) {
     engine.inputs = std::move(*inputs);
   }
   engine.memory_at_rest = resident_memory_bytes();
-  auto base = checkpoint::load_model(request.model, request.memory_limit_bytes, request.config.base_storage);
+  auto base = checkpoint::load_model(request.model, request.memory_limit_bytes, request.config.storage());
   if (!base) return base.error();
   engine.base = std::move(*base);
   return_free_memory();
@@ -55,6 +61,8 @@ Result<void> read_files(const TrainRequest& request, Engine& engine) {
 }
 
 }  // namespace
+
+void Engine::weights_changed() { model::round_into(base.weights, rounded); }
 
 std::int64_t validation_every(const TrainRequest& request) {
   return request.validation_every > 0 ? request.validation_every : request.config.validation_every;
@@ -74,7 +82,13 @@ Result<std::unique_ptr<Engine>> make_engine(const TrainRequest& request) {
   auto optimizer = Optimizer::make(engine->trainable.parameters(), request.config);
   if (!optimizer) return optimizer.error();
   engine->optimizer = std::move(*optimizer);
-  auto network = engine->trainable.bind(base.decoder, base.weights);
+  if (request.config.dtype == TrainingConfig::Dtype::bf16 && request.config.method == TrainingConfig::Method::full) {
+    auto rounded = model::allocate_rounded(base.decoder);
+    if (!rounded) return rounded.error();
+    engine->rounded = std::move(*rounded);
+    engine->weights_changed();
+  }
+  auto network = engine->trainable.bind(base.decoder, base.weights, products_of(request.config, *engine));
   if (!network) return network.error();
   engine->network = std::move(*network);
   auto workspace = model::make_workspace(base.decoder, engine->trainable.lora_layout(), engine->prepared.pass);

@@ -18,6 +18,7 @@ struct Engine {
   Inputs inputs;                    // only when there are checkpoints
   std::size_t memory_at_rest = 0;   // this process's, before it read a weight
   checkpoint::Model base;
+  checkpoint::Weights rounded;      // with products in bf16, of weights that are trained: what the products read
   model::Trainable trainable;
   Optimizer optimizer;
   model::Network network, reference;  // reference: the base without an adapter, for preferences
@@ -25,6 +26,7 @@ struct Engine {
   std::unique_ptr<Objective> objective;
 
   Student student() { return {network, workspace}; }
+  void weights_changed();  // after each update, and whatever else writes them
 };
 
 Result<std::unique_ptr<Engine>> make_engine(const TrainRequest& request);

@@ -18,7 +18,7 @@ constexpr std::int64_t useful_length_min = 16;
 
 bool is_full(const FitQuestion& q) { return q.config.method == TrainingConfig::Method::full; }
 
-checkpoint::BaseStorage storage_of(const FitQuestion& q) { return is_full(q) ? checkpoint::BaseStorage::f32 : q.config.base_storage; }
+checkpoint::BaseStorage storage_of(const FitQuestion& q) { return q.config.storage(); }
 
 std::int64_t trained_values(const FitQuestion& q) {
   if (is_full(q)) return checkpoint::count_parameters(q.decoder);
@@ -84,7 +84,7 @@ std::string advice(const FitQuestion& q, const RunMemory& memory) {
            (q.config.contrastive && settings->batch_size < q.config.rows_at_once()
                 ? ", as would contrastive.micro_batch " + std::to_string(settings->batch_size) + " with the batch as large as it is" : "");
   return "no batch would fit, because the model and its training state alone take " +
-         readable_bytes(memory.weights + memory.loading + memory.adapter + memory.gradients + memory.optimiser + memory.teacher + memory.libraries + memory.rest) + "; a smaller model" +
+         readable_bytes(memory.weights + memory.loading + memory.copies + memory.adapter + memory.gradients + memory.optimiser + memory.teacher + memory.libraries + memory.rest) + "; a smaller model" +
          (is_full(q) ? ", or method \"lora\"," : storage_of(q) == checkpoint::BaseStorage::f32 ? ", or base_storage \"nf4\"," : "") + " would";
 }
 
@@ -97,6 +97,7 @@ model::PassSize pass_size(const FitQuestion& q) {
   const RowLengths lengths{q.lengths.count, [&](std::size_t row) { return std::min(q.lengths.of(row), length_max); }};
   const std::int64_t supervised = std::max(q.supervised_max, std::int64_t{1});
   const std::int64_t tokens = std::max(tokens_max(lengths, q.config), q.validation_tokens_max);
+  const bool bfloat16 = q.config.dtype == TrainingConfig::Dtype::bf16;  // which reads a base in bf16 where it lies
   // Rows with few labels need few logits at a time, and small chunks stay in the cache.
   const std::int64_t chunk = std::clamp(std::min(supervised * q.config.batch_size, tokens), std::int64_t{1}, head_chunk_max(is_full(q)));
   return {.tokens = tokens,
@@ -104,7 +105,8 @@ model::PassSize pass_size(const FitQuestion& q) {
           .backward = true,
           .dropout = !is_full(q) && q.config.lora.dropout > 0,
           .recompute = q.config.recompute_activations,
-          .stored_weights = storage_of(q) != checkpoint::BaseStorage::f32};
+          .stored_weights = storage_of(q) != checkpoint::BaseStorage::f32 && !(bfloat16 && storage_of(q) == checkpoint::BaseStorage::bf16),
+          .bfloat16_products = bfloat16};
 }
 
 Result<RunMemory> memory_of_run(const FitQuestion& q) {
@@ -117,6 +119,7 @@ Result<RunMemory> memory_of_run(const FitQuestion& q) {
   memory.weights = plan->weights;
   memory.adapter = values->training;
   memory.gradients = plan->training - values->training;
+  memory.copies = plan->copies;
   memory.optimiser = Optimizer::bytes(trained_values(q), q.config);
   memory.rest = plan->rest - std::min(plan->rest, memory.libraries);
   if (auto split = split_workspace(q, pass, plan->workspace, memory); !split) return split.error();

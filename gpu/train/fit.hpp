@@ -31,6 +31,7 @@ struct FitQuestion {
 struct RunMemory {
   std::size_t weights = 0;      // of the model
   std::size_t loading = 0;      // a base in fewer bits is read, or merged, through f32: what that takes beyond all the rest
+  std::size_t copies = 0;       // bf16 copies of weights that are trained
   std::size_t adapter = 0;      // its values
   std::size_t gradients = 0;
   std::size_t optimiser = 0;    // AdamW's moments
@@ -44,7 +45,7 @@ struct RunMemory {
   std::size_t rest = 0;
 
   // What the process takes above its rest.
-  std::size_t without_rest() const { return weights + loading + adapter + gradients + optimiser + activations + logits + workspace + teacher + libraries; }
+  std::size_t without_rest() const { return weights + loading + copies + adapter + gradients + optimiser + activations + logits + workspace + teacher + libraries; }
   std::size_t total() const { return without_rest() + rest; }
 };
 

@@ -56,7 +56,8 @@ Result<Examples> read_data(const LossOptions& options, const checkpoint::Decoder
 
 Result<LossSum> run(const LossOptions& options) {
   if (options.packing < 0 || options.packing == 1) return invalid("--packing must be a length of at least 2", "packing");
-  const bool gradients = !options.gradients.empty();
+  const bool gradients = !options.gradients.empty(), bfloat16 = options.dtype == "bf16";
+  if (!bfloat16 && options.dtype != "f32") return invalid("--dtype " + options.dtype + " must be f32 or bf16", "dtype");
   const auto storage = base_storage_of(options.base_storage);
   if (!storage) return storage.error();
   const bool stored = *storage != checkpoint::BaseStorage::f32;
@@ -68,12 +69,12 @@ Result<LossSum> run(const LossOptions& options) {
   if (auto can = check_has_head(*decoder, options.model); !can) return can.error();
   auto data = read_data(options, *decoder);
   if (!data) return data.error();
-  auto loaded = load(options.model, options.adapter, gradients ? model::Keep::gradients : model::Keep::values, *storage);
+  auto loaded = load(options.model, options.adapter, gradients ? model::Keep::gradients : model::Keep::values, *storage, bfloat16);
   if (!loaded) return loaded.error();
   auto order = order_of(*data, options.packing);
   if (!order) return order.error();
   auto workspace = model::make_workspace(*decoder, loaded->trainable ? loaded->trainable->lora_layout() : nullptr,
-                                         {.tokens = order->tokens_max(), .backward = gradients, .stored_weights = stored});
+                                         {.tokens = order->tokens_max(), .backward = gradients, .stored_weights = stored, .bfloat16_products = bfloat16});
   if (!workspace) return workspace.error();
   const auto sum = sum_over(*loaded, *data, *order, *workspace, gradients);
   if (!sum || !gradients) return sum;

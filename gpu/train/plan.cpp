@@ -112,7 +112,7 @@ Result<void> weigh(const Prepared& prepared, const TrainingConfig& config, RunPl
   const auto memory = memory_of_run(question);
   if (!memory) return memory.error();
   plan.memory = *memory;
-  plan.base_storage = config.base_storage;
+  plan.base_storage = config.storage();
   plan.memory_free = prepared.memory_limit_bytes;
   plan.tokens_at_once = pass_size(question).tokens;
   if (!plan.fits_memory()) plan.nearest = nearest_that_fits(question);

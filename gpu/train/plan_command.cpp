@@ -54,7 +54,7 @@ ordered_json json_of(const RunPlan& plan) {
                    {"steps_per_epoch", plan.steps_per_epoch},
                    {"tokens_in_all", plan.tokens_in_all},
                    {"tokens_at_once", plan.tokens_at_once},
-                   {"memory", {{"weights", m.weights}, {"loading", m.loading}, {"adapter", m.adapter}, {"gradients", m.gradients}, {"optimiser", m.optimiser},
+                   {"memory", {{"weights", m.weights}, {"loading", m.loading}, {"copies", m.copies}, {"adapter", m.adapter}, {"gradients", m.gradients}, {"optimiser", m.optimiser},
                                {"activations", m.activations}, {"logits", m.logits}, {"workspace", m.workspace}, {"teacher", m.teacher},
                                {"libraries", m.libraries}, {"program", m.rest}, {"total", m.total()}}},
                    {"memory_free", plan.memory_free},
@@ -86,6 +86,7 @@ void print_memory(const RunPlan& plan, std::ostream& out) {
   };
   line("weights", m.weights, checkpoint::to_string(plan.base_storage).c_str());
   line("loading", m.loading, "more, while the base is read or merged");
+  line("copies", m.copies, "bf16, of what products read");
   line("adapter", m.adapter, "its values");
   line("gradients", m.gradients, "of what is trained");
   line("optimiser", m.optimiser, "AdamW's moments");

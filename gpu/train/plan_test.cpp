@@ -227,6 +227,8 @@ TEST_CASE("the memory that is planned is what the process takes above its rest, 
   write_rows(directory / "rows.jsonl");
   for (const std::string config : {R"({"method": "lora", "lora": {"r": 16}, "max_steps": 2, "batch_size": 8, "max_seq_length": 256})",
                                    R"({"method": "full", "max_steps": 2, "batch_size": 4, "max_seq_length": 256})",
+                                   R"({"method": "full", "max_steps": 2, "batch_size": 4, "max_seq_length": 256, "dtype": "bf16"})",
+                                   R"({"method": "lora", "lora": {"r": 16}, "max_steps": 2, "batch_size": 8, "max_seq_length": 256, "dtype": "bf16"})",
                                    R"({"method": "full", "max_steps": 2, "batch_size": 4, "max_seq_length": 256, "optimizer_states": "bf16"})",
                                    R"({"method": "full", "max_steps": 2, "batch_size": 4, "max_seq_length": 256, "optimizer_states": "bf16",
                                        "recompute_activations": true, "layerwise_updates": true, "max_grad_norm": 0})",

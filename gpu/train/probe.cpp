@@ -74,6 +74,7 @@ Result<Probe> probe_run(const TrainRequest& request, double seconds_max) {
   e.optimizer.update(1, 0, norm);  // touches its memory for the first time
   const auto update = Clock::now();
   e.optimizer.update(2, 0, e.trainable.gradient_norm());
+  e.weights_changed();
   probe.seconds_per_update = seconds_since(update);
   return probe;
 }

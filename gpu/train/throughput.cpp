@@ -14,6 +14,7 @@
 #include "gpu/kernels/random.hpp"
 #include "gpu/model/backward.hpp"
 #include "gpu/model/head.hpp"
+#include "gpu/model/rounded_weights.hpp"
 #include "gpu/train/adapter_start.hpp"
 #include "gpu/train/command_support.hpp"
 #include "gpu/train/commands.hpp"
@@ -30,6 +31,7 @@ double cpu() { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC; }
 
 struct Bench {
   checkpoint::Model base;
+  checkpoint::Weights rounded;
   checkpoint::Adapter adapter;
   std::optional<model::Trainable> trainable;
   Optimizer optimizer;
@@ -59,13 +61,14 @@ model::Batch random_batch(const ThroughputOptions& options, std::int64_t vocab_s
 
 Result<Bench> set_up(const ThroughputOptions& options) {
   Bench bench;
-  auto base = checkpoint::load_model(options.model);
-  if (!base) return base.error();
-  bench.base = std::move(*base);
-  return_free_memory();
   using model::Keep, model::Trainable;
   TrainingConfig config;
   config.method = options.full ? TrainingConfig::Method::full : TrainingConfig::Method::lora;
+  config.dtype = options.bfloat16 ? TrainingConfig::Dtype::bf16 : TrainingConfig::Dtype::f32;
+  auto base = checkpoint::load_model(options.model, 0, config.storage());
+  if (!base) return base.error();
+  bench.base = std::move(*base);
+  return_free_memory();
   if (options.lean) config.optimizer_states = TrainingConfig::States::bf16;
   bench.layerwise = options.lean && options.full;
   if (bench.layerwise) config.max_grad_norm = 0;
@@ -83,12 +86,18 @@ Result<Bench> set_up(const ThroughputOptions& options) {
   auto optimizer = Optimizer::make(bench.trainable->parameters(), config);
   if (!optimizer) return optimizer.error();
   bench.optimizer = std::move(*optimizer);
-  auto network = bench.trainable->bind(bench.base.decoder, bench.base.weights);
+  if (options.full && options.bfloat16) {
+    auto rounded = model::allocate_rounded(bench.base.decoder);
+    if (!rounded) return rounded.error();
+    bench.rounded = std::move(*rounded);
+    model::round_into(bench.base.weights, bench.rounded);
+  }
+  auto network = bench.trainable->bind(bench.base.decoder, bench.base.weights, {options.bfloat16, options.full ? &bench.rounded : nullptr});
   if (!network) return network.error();
   bench.network = std::move(*network);
   bench.batch = random_batch(options, bench.base.decoder.vocab_size);
   auto workspace = model::make_workspace(bench.base.decoder, bench.trainable->lora_layout(),
-                                         {.tokens = bench.batch.tokens(), .head_chunk = head_chunk_max(options.full), .backward = true, .recompute = options.lean});
+                                         {.tokens = bench.batch.tokens(), .head_chunk = head_chunk_max(options.full), .backward = true, .recompute = options.lean, .bfloat16_products = options.bfloat16});
   if (!workspace) return workspace.error();
   bench.workspace = std::move(*workspace);
   return bench;
@@ -109,6 +118,7 @@ StepTimes one_step(Bench& bench, std::int64_t step) {
     end_layerwise_step(*bench.trainable, bench.optimizer, bench.workspace, step, rate);
   else
     bench.optimizer.update(step, rate, bench.trainable->gradient_norm());
+  model::round_into(bench.base.weights, bench.rounded);
   const double end = wall();
   return {forward_end - start, backward_end - forward_end, end - backward_end, cpu() - cpu_start};
 }
@@ -122,7 +132,7 @@ std::int64_t product_weights(const checkpoint::Weights& weights, const checkpoin
   std::size_t count = 0;
   for (const auto& [name, tensor] : weights.tensors())
     if (tensor.shape.size() > 1 && (decoder.tie_word_embeddings || name != "model.embed_tokens.weight"))
-      count += tensor.values.size();
+      count += tensor.count();
   return static_cast<std::int64_t>(count);
 }
 
@@ -147,7 +157,7 @@ Result<Throughput> measure_throughput(const ThroughputOptions& options) {
   const auto tokens = static_cast<double>(bench->batch.tokens());
   Throughput row;
   row.name = (options.full ? "full " : "lora r" + std::to_string(options.rank) + " ") + std::to_string(options.batch) + "x" +
-             std::to_string(options.length) + (options.lean ? " lean" : "");
+             std::to_string(options.length) + (options.bfloat16 ? " bf16" : "") + (options.lean ? " lean" : "");
   row.min = tokens / *std::max_element(total.begin(), total.end());
   row.median = tokens / median(total);
   row.max = tokens / *std::min_element(total.begin(), total.end());

@@ -17,13 +17,14 @@ struct ThroughputOptions {
   bool lean = false;           // with the least memory: activations are computed again, AdamW's moments are bf16, and all weights are updated
                                // layer by layer, without clipping
   std::int64_t rank = 16;
+  bool bfloat16 = false;       // products in bf16
   std::int64_t batch = 4, length = 256;
   int repetitions = 3;         // measured, after one that is not
   int threads = 0;             // 0: OpenMP's choice
 };
 
 struct Throughput {
-  std::string name;                     // "lora r16 4x256"
+  std::string name;                     // "lora r16 4x256", "… bf16", "… lean"
   double min = 0, median = 0, max = 0;  // tokens/s by the clock
   double core = 0;                      // tokens per second of CPU time: holds on a machine that others use
   double gflops = 0;                    // of the median: 4 (LoRA) or 6 (full) per weight in a product and token

@@ -88,6 +88,7 @@ Result<void> Run::resume() {
     auto found = load_state(request_.checkpoint_directory, engine_.trainable, engine_.optimizer, engine_.inputs);
     if (!found) return found.error();
     if (*found) state = std::move(**found);
+    engine_.weights_changed();
   }
   progress_.step = progress_.resumed_from_step = checkpoint_step_ = state.step;
   if (state.step == 0) checkpoint_step_ = -1;
@@ -156,6 +157,7 @@ double Run::gradient_norm() {
 void Run::update(std::int64_t step) {
   const kernels::Timed timed("update");
   if (!config_.layerwise_updates) engine_.optimizer.update(step, progress_.learning_rate, progress_.grad_norm);
+  engine_.weights_changed();
 }
 
 // Before the step changes a weight, but where each layer was updated on the way: what is saved stays good.
@@ -186,8 +188,6 @@ void Run::measure_speed() {
   progress_.seconds_left = elapsed / done_here * static_cast<double>(progress_.max_steps - progress_.step);
 }
 
-Result<void> Run::validate_when_due() {
-  progress_.validation_loss.reset();
 Result<double> Run::validation_loss() {
   tell(Phase::validating);
   const auto sum = loss_over(*engine_.objective, student(), engine_.prepared.validation);
@@ -208,6 +208,8 @@ Result<void> Run::validate_at_start() {
   return metrics_.add_start(*loss);
 }
 
+Result<void> Run::validate_when_due() {
+  progress_.validation_loss.reset();
   progress_.measures.clear();
   progress_.is_best = false;
   Examples& rows = engine_.prepared.validation;
@@ -312,9 +314,9 @@ Result<TrainResult> Run::train() {
   if (auto begun = engine_.objective->begin(engine_.workspace); !begun) return begun.error();
   if (auto resumed = resume(); !resumed) return resumed.error();
   tell(Phase::starting);
+  if (auto validated = validate_at_start(); !validated) return validated.error();
   first_step_ = Clock::now();
   while (progress_.step < progress_.max_steps && !validations_.exhausted()) {
-  if (auto validated = validate_at_start(); !validated) return validated.error();
     const auto stop = save_when_due();
     if (!stop) return stop.error();
     if (*stop) return result(true);
