@@ -23,8 +23,8 @@ bool is_loopback(std::string_view host) {
 Result<void> check_listen(std::string_view host, bool auth_enabled, bool allow_open) {
   if (auth_enabled || allow_open || is_loopback(host)) return {};
   return invalid("listen: '" + std::string(host) +
-                     "' can be reached from other machines, and authentication is off: anyone there could do anything. Turn authentication on, "
-                     "listen on 127.0.0.1, or allow an open server explicitly",
+                     "' can be reached from other machines, and authentication is off: anyone there could do anything. Turn authentication on (--auth), "
+                     "listen on 127.0.0.1, or allow an open server explicitly (--allow-open)",
                  "listen");
 }
 

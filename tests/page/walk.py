@@ -57,7 +57,12 @@ def is_true(what, sentence):
 
 
 def same(a, b, what):
-    is_true(a == b, f"{what}: {a!r} instead of {b!r}")
+    is_true(a == b, f"{what}: {short(a)} instead of {short(b)}")
+
+
+def short(value, most=2_000):
+    text = repr(value)
+    return text if len(text) <= most else f"{text[:most]}… ({len(text)} characters)"
 
 
 def visit(page, server, view, ready="document.querySelector('#main h1') && !document.querySelector('#main [aria-busy=true]')"):
@@ -134,7 +139,14 @@ def walk_every_view_shows_what_is_there(page, server, pictures):
     for word in ("tiny", "fine", "by-hand", "llama", "rank 4", "loaded in serving"):
         is_true(word in text, f"{word} is not among the models: {text}")
     visit(page, server, "jobs")
-    is_true("completed" in page.run("document.querySelector('#main').innerText"), "the job has completed")
+    page.wait("document.querySelectorAll('#main tbody tr').length >= 2", what="the jobs")
+    text = page.run("document.querySelector('#main').innerText")
+    is_true("completed" in text, "the job has completed")
+    analyses = server.json("GET", "/apis/jobs/v2/workspaces/default/jobs?filter[source]=models-system")["data"]
+    is_true(analyses and analyses[0]["status"] == "completed", "the checkpoint was analysed")
+    is_true("models-system" not in text, "an analysis that went well is no line of its own")
+    visit(page, server, f"jobs/default/{analyses[0]['name']}")
+    page.wait("document.querySelector('#main').innerText.includes('model-spec-analysis')", what="the step of the analysis")
     visit(page, server, "deployments")
     page.wait("document.querySelector('#question')", what="the desk")
     visit(page, server, "events")

@@ -94,7 +94,7 @@ function log(page, job) {
     more > 0 ? h('p', { class: 'note' }, `${number(more)} more lines: “luthier job logs ${job.name}” shows all.`) : null];
 }
 
-// A job that a client runs in its own name: its steps, as far as they have come.
+// A job that a client runs in its own name, or the platform beside trainings: its steps, as far as they have come.
 function otherJob(page, workspace, name) {
   const answer = use(path`/apis/jobs/v2/workspaces/${workspace}/jobs/${name}/status`, ['job', 'platform_job']);
   const title = heading(name, h('a', { href: '#/jobs' }, 'All jobs'));
@@ -103,7 +103,7 @@ function otherJob(page, workspace, name) {
   if (!status) return [title, notYet(answer)];
   const one = { ...status, workspace };
   return [
-    heading(name, ['A job that a client runs. ', h('a', { href: '#/jobs' }, 'All jobs')],
+    heading(name, ['A job of steps. ', h('a', { href: '#/jobs' }, 'All jobs')],
       cancelButton(page, one)),
     state.refusal ? trouble(state.refusal) : null,
     readouts(readout('Status', mark(status.status)), readout('Steps', number(status.steps.length)),

@@ -1,4 +1,4 @@
-// Jobs, newest first: trainings, and what clients run in their own name.
+// Jobs, newest first: trainings, what clients run in their own name, and what the platform does for them.
 import { h } from './dom.js';
 import { between, duration, loss, number } from './format.js';
 import { bar, heading, mark, notYet, table, when } from './parts.js';
@@ -53,12 +53,15 @@ const otherRow = (page, job) => ({
     '', when(job.created_at)],
 });
 
+// The reading of a checkpoint that went well: the model's own line shows what came of it.
+const saysNothing = (job) => job.source === 'models-system' && job.status === 'completed';
+
 export function jobs(page) {
   const all = use(path`/luthier/v1/state/job/${page.workspace}`, ['job']);
   const trainings = items(all);
   const ids = new Set(trainings.map((job) => `platform-${job.id}`));
   const everything = use(`${path`/apis/jobs/v2/workspaces/${page.workspace}/jobs`}?page_size=200`, ['job', 'platform_job']);
-  const others = items(everything).filter((job) => !ids.has(job.id));
+  const others = items(everything).filter((job) => !ids.has(job.id) && !saysNothing(job));
   const sorted = [...trainings, ...others].toSorted((a, b) => b.created_at.localeCompare(a.created_at));
   const followed = new Set(trainings.filter((job) => !isOver(job)).slice(-followedMax));
   return [
