@@ -117,6 +117,16 @@ TEST_CASE("what changes how a step is computed changes nothing in bf16 that it d
     take(train::train(again, {}));
     CHECK(output_of(kept) == output_of(again));
   }
+  config = read_json(goldens / "curve.full.json")["config"];
+  config["max_steps"] = 5;
+  config["max_grad_norm"] = 0;
+  config["gradient_accumulation"] = 1;
+  const auto at_the_end = request_for("tied", config, directory / "at-the-end");
+  config["layerwise_updates"] = true;
+  const auto by_layers = request_for("tied", config, directory / "by-layers");
+  take(train::train(at_the_end, {}));
+  take(train::train(by_layers, {}));
+  CHECK(output_of(at_the_end) == output_of(by_layers));
 }
 
 TEST_CASE("a run in bf16 that was stopped and started again ends with the bytes of an undisturbed one") {
