@@ -3,7 +3,19 @@
 #include <algorithm>
 #include <cassert>
 
+#include "events/json/utf8.hpp"
+
 namespace luthier::json {
+namespace {
+
+// A name that a stranger chose, as a message shows it: short, and in one line.
+std::string shown(std::string_view name) {
+  std::string text = repaired_utf8(name, 100);
+  std::replace_if(text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c == 0x7F; }, '?');
+  return text;
+}
+
+}  // namespace
 
 std::string Path::text() const {
   std::string before = parent ? parent->text() : "";
@@ -63,11 +75,15 @@ Result<void> expect_object(const Value& value, const Path& path) {
 Result<void> refuse_others(const Object& object, const std::vector<std::string_view>& known, const Path& path) {
   for (const std::string_view name : object.names)
     if (std::find(known.begin(), known.end(), name) == known.end())
-      return error_at(Path{&path, name.substr(0, 100)}, "there is no such member");
+      return error_at(Path{&path, shown(name)}, "there is no such member");
   return {};
 }
 
 void append(std::string& out, const JsonText& embedded) {
+  if (embedded.text == "{}") {  // most of them
+    out += embedded.text;
+    return;
+  }
   const auto text = canonical(embedded.text);
   assert(text);
   out += text->text;

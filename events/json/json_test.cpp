@@ -45,6 +45,12 @@ TEST_CASE("text that is not UTF-8 is never read, and never written") {
   std::string out;
   append(out, std::string_view("a\xFF\xC3\xA9\xC3"));
   CHECK(out == "\"a\xEF\xBF\xBD\xC3\xA9\xEF\xBF\xBD\"");
+  out.clear();
+  append(out, std::string_view("\"a\\\\b\n\x01 \x7F\xC3\xA9\t"));
+  CHECK(out == "\"\\\"a\\\\\\\\b\\n\\u0001 \x7F\xC3\xA9\\t\"");
+  CHECK(is_utf8("plain \xF0\x9F\x8E\xB8 plain"));
+  CHECK_FALSE(is_utf8("plain \x80 plain"));
+  CHECK_FALSE(is_utf8("plain \xF0\x9F\x8E"));
   CHECK(is_utf8("\xF0\x9F\x8E\xB8"));
   CHECK_FALSE(is_utf8("\xC0\x80"));          // overlong
   CHECK_FALSE(is_utf8("\xF4\x90\x80\x80"));  // above U+10FFFF

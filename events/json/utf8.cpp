@@ -1,5 +1,7 @@
 #include "events/json/utf8.hpp"
 
+#include <algorithm>
+
 namespace luthier::json {
 namespace {
 
@@ -35,12 +37,14 @@ std::size_t code_point_bytes(std::string_view text) {
 }
 
 bool is_utf8(std::string_view text) {
-  while (!text.empty()) {
+  for (;;) {
+    const auto beyond_ascii = std::find_if(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) >= 0x80; });
+    text.remove_prefix(static_cast<std::size_t>(beyond_ascii - text.begin()));
+    if (text.empty()) return true;
     const std::size_t bytes = code_point_bytes(text);
     if (bytes == 0) return false;
     text.remove_prefix(bytes);
   }
-  return true;
 }
 
 std::string repaired_utf8(std::string_view text, std::size_t bytes_max) {

@@ -12,6 +12,9 @@
 namespace luthier::json {
 namespace {
 
+bool is_plain(char c) { return static_cast<unsigned char>(c) >= 0x20 && c != '"' && c != '\\'; }
+
+// A character that is not plain.
 void append_escaped(std::string& out, char c) {
   constexpr std::string_view digits = "0123456789abcdef";
   switch (c) {
@@ -24,13 +27,9 @@ void append_escaped(std::string& out, char c) {
     case '\t': out += "\\t"; return;
   }
   const auto byte = static_cast<unsigned char>(c);
-  if (byte >= 0x20) {
-    out += c;
-  } else {
-    out += "\\u00";
-    out += digits[byte >> 4];
-    out += digits[byte & 15];
-  }
+  out += "\\u00";
+  out += digits[byte >> 4];
+  out += digits[byte & 15];
 }
 
 void append_object(std::string& out, const Object& object, Order order) {
@@ -73,7 +72,13 @@ void append(std::string& out, std::string_view text) {
     return;
   }
   out += '"';
-  for (const char c : text) append_escaped(out, c);
+  for (;;) {
+    const auto special = static_cast<std::size_t>(std::find_if_not(text.begin(), text.end(), is_plain) - text.begin());
+    out += text.substr(0, special);
+    if (special == text.size()) break;
+    append_escaped(out, text[special]);
+    text.remove_prefix(special + 1);
+  }
   out += '"';
 }
 
