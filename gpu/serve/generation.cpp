@@ -22,7 +22,7 @@ std::optional<Piece> Generation::wait(std::chrono::milliseconds timeout) {
 
 Piece Generation::wait_all() {
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [&] { return news_.finish.has_value(); });
+  ended_.wait(lock, [&] { return news_.finish.has_value(); });
   has_news_ = false;
   return std::exchange(news_, {});
 }
@@ -53,6 +53,7 @@ void Generation::add(std::string text, std::vector<GeneratedToken> tokens, std::
     has_news_ = true;
   }
   changed_.notify_all();
+  if (finish) ended_.notify_all();
 }
 
 void Generation::add_embedding(std::vector<float> embedding) {
@@ -63,6 +64,7 @@ void Generation::add_embedding(std::vector<float> embedding) {
     has_news_ = true;
   }
   changed_.notify_all();
+  ended_.notify_all();
 }
 
 }  // namespace luthier::serve

@@ -62,7 +62,7 @@ class Generation {
   bool cancelled() const;
 
   mutable std::mutex mutex_;
-  std::condition_variable changed_;
+  std::condition_variable changed_, ended_;  // who waits for the end is not woken for every token: that would take a processor each time
   Piece news_;
   bool has_news_ = false, cancelled_ = false;
   std::int64_t prompt_tokens_ = 0, completion_tokens_ = 0;
