@@ -22,6 +22,13 @@ std::vector<float> powers(double theta, std::int64_t head_dim) {
   return out;
 }
 
+// Rounded to float before it is added to something, as in the reference: where the processor multiplies and adds in one step, the compiler
+// would do so, but for what is volatile.
+float product(float a, float b) {
+  const volatile float rounded = a * b;
+  return rounded;
+}
+
 std::vector<float> inverse_of(std::vector<float> values) {
   for (float& value : values) value = 1.0f / value;
   return values;
@@ -56,7 +63,7 @@ std::vector<float> llama3(const Rope& rope, std::int64_t head_dim) {
       continue;
     }
     const float smooth = (static_cast<float>(trained) / wave - low) / span;
-    value = (1.0f - smooth) * value / factor + smooth * value;
+    value = (1.0f - smooth) * value / factor + product(smooth, value);
   }
   return inverse;
 }
@@ -83,7 +90,7 @@ std::vector<float> yarn(const Rope& rope, std::int64_t head_dim, double trained)
     const float extrapolated = 1.0f / turns[j];
     const float interpolated = 1.0f / (static_cast<float>(rope.factor) * turns[j]);
     const float keep = 1.0f - static_cast<float>(ramp);
-    turns[j] = interpolated * (1.0f - keep) + extrapolated * keep;
+    turns[j] = product(interpolated, 1.0f - keep) + product(extrapolated, keep);
   }
   return turns;
 }
