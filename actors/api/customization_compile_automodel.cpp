@@ -85,7 +85,7 @@ Result<Compiled> compile_automodel(const Json& spec, const ModelFacts& model) {
   if (model.is_embedding)
     if (auto ok = use_contrastive("batch.sequence_packing", compiled); !ok) return ok.error();
 
-  warn_of_precision(training["precision"], "training.precision", compiled);
+  use_precision(training["precision"], "training.precision", compiled);
   warn_of_devices(parallelism, compiled);
   warn_of_integrations(spec["integrations"], compiled);
   if (auto advice = gpu_advice(model.parameters, all_weights, parallelism.gpus()); !advice.empty()) compiled.warnings.push_back(advice);

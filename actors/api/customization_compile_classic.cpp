@@ -13,8 +13,9 @@ std::optional<Error> missing_feature(const Json& training) {
   if (training["type"] == "dpo" && !peft.is_null()) return invalid("training.peft: LoRA is not yet supported with DPO; leave peft out, or use the type sft");
   if (training["precision"] == "fp8") return not_supported("training.precision", "fp8", "bf16, fp16 and fp32 are accepted");
   if (peft.is_null()) return std::nullopt;
-  if (peft["use_dora"] == true) return not_supported("training.peft.use_dora", "DoRA", "LoRA works: leave use_dora out");
-  // The contract refuses it in this form; unsloth's has it.
+  // The contract refuses both in this form; unsloth's has them.
+  if (peft["use_dora"] == true)
+    return not_supported("training.peft.use_dora", "DoRA", "leave use_dora out, or use unsloth's training.lora.use_dora");
   if (!peft["quantization"].is_null())
     return not_supported("training.peft.quantization", "a quantised base model", "leave quantization out, or use unsloth's load_in_4bit");
   return std::nullopt;
@@ -108,7 +109,7 @@ Result<Compiled> compile_classic(const Json& spec, const ModelFacts& model) {
   if (model.is_embedding)
     if (auto ok = use_contrastive("training.sequence_packing", compiled); !ok) return ok.error();
 
-  warn_of_precision(training["precision"], "training.precision", compiled);
+  use_precision(training["precision"], "training.precision", compiled);
   warn_of_devices(parallelism, compiled);
   warn_of_integrations(spec["integrations"], compiled);
   if (auto advice = gpu_advice(model.parameters, peft.is_null(), parallelism.gpus()); !advice.empty()) compiled.warnings.push_back(advice);

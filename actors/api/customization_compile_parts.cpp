@@ -133,8 +133,12 @@ std::optional<Error> problem_of_seed(const Json& seed, const std::string& member
   return out_of_range(member, "a whole number of at least 0", seed);
 }
 
-void warn_of_precision(const Json& precision, const std::string& member, Compiled& compiled) {
+void use_precision(const Json& precision, const std::string& member, Compiled& compiled) {
   if (precision.is_null() || precision == "fp32" || precision == "float32" || precision == "auto") return;
+  if (precision == "bf16" || precision == "bfloat16") {
+    compiled.config["dtype"] = "bf16";
+    return;
+  }
   const bool is_base_smaller = compiled.config.contains("base_storage");
   compiled.warnings.push_back(member + " is " + precision.get<std::string>() +
                               ": this engine trains in fp32, which is at least as exact and takes more memory" +

@@ -46,7 +46,8 @@ void use_distillation(const rest::Json& training, Compiled& compiled);
 
 std::optional<Error> problem_of_length(std::int64_t max_seq_length, const std::string& member);
 std::optional<Error> problem_of_seed(const rest::Json& seed, const std::string& member);
-void warn_of_precision(const rest::Json& precision, const std::string& member, Compiled& compiled);
+// What products are computed in: bf16 as the spec says it; fp16 trains in fp32, with a warning.
+void use_precision(const rest::Json& precision, const std::string& member, Compiled& compiled);
 void warn_of_devices(const Parallelism& parallelism, Compiled& compiled);
 void warn_of_integrations(const rest::Json& integrations, Compiled& compiled);
 

@@ -18,7 +18,6 @@ std::optional<Error> missing_in_model(const Json& model) {
 std::optional<Error> missing_in_lora(const Json& lora) {
   if (lora.is_null()) return std::nullopt;
   const std::string place = "training.lora.";
-  if (lora["use_dora"] == true) return not_supported(place + "use_dora", "DoRA", "LoRA and rsLoRA work");
   if (lora["bias"] != "none") return not_supported(place + "bias", "training biases", "\"none\" works");
   if (lora["init_lora_weights"] != true)
     return not_supported(place + "init_lora_weights", "this start of the adapter", "true works: a small random A, and B of zeros");
@@ -72,6 +71,7 @@ Result<Compiled> compile_unsloth(const Json& spec, const ModelFacts& model) {
     if (!targets) return targets.error();
     config["lora"] = {{"r", lora["rank"]}, {"alpha", lora["alpha"]}, {"dropout", lora["dropout"]}, {"target_modules", *targets},
                       {"use_rslora", lora["use_rslora"]}};
+    if (lora["use_dora"] == true) config["lora"]["use_dora"] = true;
     for (const auto& [member, bits] : {std::pair("load_in_4bit", 4), std::pair("load_in_8bit", 8)})
       if (spec["model"][member] == true) keep_base_in(bits, config);
     if (!compiled.is_adapter) {
@@ -118,7 +118,7 @@ Result<Compiled> compile_unsloth(const Json& spec, const ModelFacts& model) {
   compiled.preparation["splits"] = false;
   if (schedule["eval_steps"].is_number()) compiled.preparation["validation_steps"] = schedule["eval_steps"];
 
-  if (spec["model"]["dtype"] != "auto") warn_of_precision(spec["model"]["dtype"], "model.dtype", compiled);
+  if (spec["model"]["dtype"] != "auto") use_precision(spec["model"]["dtype"], "model.dtype", compiled);
   if (optimizer["optim"].get<std::string>().ends_with("8bit"))
     compiled.warnings.push_back("optimizer.optim: AdamW's moments are kept in fp32, which is more exact than 8 bits and takes more memory");
   if (is_given(spec["model"]["device_map"])) compiled.warnings.push_back("model.device_map: the platform chooses the device");

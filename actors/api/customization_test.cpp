@@ -214,15 +214,33 @@ TEST_CASE("the specs of the back ends become the engine's configuration") {
   CHECK(automodel->config["schedule"] == "linear");
   CHECK(automodel->config["seed"] == 5);
   CHECK(automodel->preparation["prompt_template"] == "{q} {a}");
-  const auto unsloth = compiled(Backend::unsloth, R"({"training": {"lora": {"layers_to_transform": [0, 2], "use_rslora": true}},
+  const auto unsloth = compiled(Backend::unsloth, R"({"training": {"lora": {"layers_to_transform": [0, 2], "use_rslora": true, "use_dora": true}},
       "schedule": {"warmup_ratio": 0.1, "eval_steps": 7, "lr_scheduler_type": "constant_with_warmup"}, "optimizer": {"optim": "adamw_torch"}})");
   REQUIRE(unsloth);
   CHECK(unsloth->config["lora"]["target_modules"].get<std::string>().starts_with(R"((?=model\.layers\.(?:0|2)\.)(?:(?:.*\.)?q_proj|)"));
   CHECK(unsloth->config["lora"]["use_rslora"] == true);
+  CHECK(unsloth->config["lora"]["use_dora"] == true);
   CHECK(unsloth->config["schedule"] == "constant");
   CHECK(unsloth->preparation == Json::parse(R"({"warmup_ratio": 0.1, "text_field": "text", "apply_chat_template": false, "any_name": true, "splits": false,
                                                 "validation_steps": 7})"));
   CHECK(unsloth->warnings.empty());
+}
+
+TEST_CASE("bf16 is what products are computed in, and fp16 is warned of") {
+  for (const auto& [backend, patch] : {std::pair{Backend::classic, R"({"training": {"precision": "bf16"}})"},
+                                       {Backend::automodel, R"({"training": {"precision": "bf16"}})"},
+                                       {Backend::unsloth, R"({"model": {"dtype": "bfloat16"}})"}}) {
+    INFO(name_of(backend));
+    const auto result = compiled(backend, patch);
+    REQUIRE(result);
+    CHECK(result->config["dtype"] == "bf16");
+    for (const auto& warning : result->warnings) CHECK(warning.find("trains in fp32") == std::string::npos);
+  }
+  const auto half = compiled(Backend::classic, R"({"training": {"precision": "fp16"}})");
+  REQUIRE(half);
+  CHECK_FALSE(half->config.contains("dtype"));
+  REQUIRE(half->warnings.size() == 1);
+  CHECK(half->warnings[0].find("trains in fp32") != std::string::npos);
 }
 
 TEST_CASE("a distillation has its temperature and mixing in the configuration, and its teacher beside it") {
@@ -249,7 +267,7 @@ TEST_CASE("what the engine does not have is refused by its member, with what wor
       {Backend::classic, R"({"training": {"type": "dpo", "peft": null, "preference_loss_weight": 0.5}})", "training.preference_loss_weight"},
       {Backend::classic, R"({"training": {"type": "dpo", "peft": null, "sft_loss_weight": 0.1}})", "training.sft_loss_weight"},
       {Backend::classic, R"({"training": {"type": "dpo", "peft": null, "sequence_packing": true}})", "training.sequence_packing"},
-      {Backend::classic, R"({"training": {"peft": {"use_dora": true}}})", "DoRA is not yet supported"},
+      {Backend::classic, R"({"training": {"peft": {"use_dora": true}}})", "use unsloth's training.lora.use_dora"},
       {Backend::classic, R"({"training": {"peft": {"quantization": {"precision": "4bit"}}}})", "not yet supported"},
       {Backend::classic, R"({"training": {"precision": "fp8"}})", "fp8 is not yet supported"},
       {Backend::classic, R"({"training": {"optimizer": "lion"}})", "lion is not yet supported"},
@@ -259,7 +277,6 @@ TEST_CASE("what the engine does not have is refused by its member, with what wor
       {Backend::classic, R"({"training": {"peft": {"target_modules": []}}})", "training.peft.target_modules"},
       {Backend::automodel, R"({"dataset": {"prompt_template": "{one}"}})", "two {placeholders}"},
       {Backend::automodel, R"({"batch": {"global_batch_size": 3, "micro_batch_size": 2}})", "global_batch_size (3)"},
-      {Backend::unsloth, R"({"training": {"lora": {"use_dora": true}}})", "DoRA is not yet supported"},
       {Backend::unsloth, R"({"model": {"trust_remote_code": true}})", "trust_remote_code"},
       {Backend::unsloth, R"({"optimizer": {"optim": "sgd"}})", "sgd"},
       {Backend::unsloth, R"({"training": {"lora": {"bias": "all"}}})", "biases"},

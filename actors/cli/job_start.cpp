@@ -12,11 +12,11 @@ namespace {
 using nlohmann::ordered_json;
 
 struct StartOptions {
-  std::string name, model, dataset, dataset_file, validation_file, output, description;
+  std::string name, model, dataset, dataset_file, validation_file, output, description, teacher;
   std::int64_t priority = 0;
   std::string config_file;
   ordered_json config = ordered_json::object();  // what the flags say
-  ordered_json lora = ordered_json::object();
+  ordered_json lora = ordered_json::object(), distillation = ordered_json::object();
   bool watch = false;
 };
 
@@ -58,10 +58,11 @@ Result<ordered_json> config_of(const StartOptions& options) {
     if (!config.is_object()) return invalid(options.config_file + ": a JSON object is needed", "config");
   }
   config.update(options.config);
-  if (!options.lora.empty()) {
-    auto lora = config.contains("lora") && config["lora"].is_object() ? config["lora"] : ordered_json::object();
-    lora.update(options.lora);
-    config["lora"] = lora;
+  if (!options.teacher.empty() && !config.contains("distillation")) config["distillation"] = ordered_json::object();
+  for (const auto& [member, said] : {std::pair{"lora", &options.lora}, {"distillation", &options.distillation}}) {
+    if (said->empty()) continue;
+    if (!config.contains(member) || !config[member].is_object()) config[member] = ordered_json::object();
+    config[member].update(*said);
   }
   // The engine does whichever ends first: a flag is meant to replace what the file says.
   if (options.config.contains("epochs") && !options.config.contains("max_steps")) config.erase("max_steps");
@@ -86,6 +87,7 @@ int start(Context& context, const StartOptions& options) {
   if (!options.dataset_file.empty()) data["dataset_file"] = options.dataset_file;
   if (!options.validation_file.empty()) data["validation_file"] = options.validation_file;
   if (!options.description.empty()) data["description"] = options.description;
+  if (!options.teacher.empty()) data["teacher"] = options.teacher;
   if (options.priority != 0) data["priority"] = options.priority;
   data["config"] = *config;
   const auto receipt = (*client)->must({"job", "StartJob", name.workspace, name.name, "", data.dump(), "", ""});
@@ -106,6 +108,7 @@ void add_job_start(CLI::App& jobs, Context& context) {
   verb.add_option("--output", options->output, "The name of the adapter (lora) or model (full) that it makes")->required();
   verb.add_option("--dataset-file", options->dataset_file, "Its file (default: train.jsonl, or the only .jsonl file)");
   verb.add_option("--validation-file", options->validation_file, "A file of the same fileset whose loss is reported");
+  verb.add_option("--teacher", options->teacher, "A model of the same vocabulary to learn from, beside the rows (distillation)");
   verb.add_option("--description", options->description, "What it is for");
   verb.add_option("--priority", options->priority, "Higher ones are placed first")->capture_default_str();
   verb.add_option("--config", options->config_file, "A JSON file with the training configuration; flags replace its members");
@@ -118,6 +121,9 @@ void add_job_start(CLI::App& jobs, Context& context) {
   add_member<double>(verb, "--dropout", options->lora, "dropout", "Of the adapter");
   add_targets(verb, options->lora);
   add_switch(verb, "--rslora", options->lora, "use_rslora", "Scale by alpha / sqrt(rank)");
+  add_switch(verb, "--dora", options->lora, "use_dora", "Train the length of each weight's rows as well (DoRA)");
+  add_member<double>(verb, "--temperature", options->distillation, "temperature", "Of a distillation: of both models' distributions");
+  add_member<double>(verb, "--mixing", options->distillation, "mixing", "Of a distillation: 0 learns from the rows alone, 1 from the teacher alone");
   add_member<std::int64_t>(verb, "--epochs", config, "epochs", "How often every row is seen");
   add_member<std::int64_t>(verb, "--max-steps", config, "max_steps", "How many optimiser steps");
   add_member<std::int64_t>(verb, "--batch-size", config, "batch_size", "Rows (packs) of a micro-batch");

@@ -24,6 +24,8 @@ luthier fileset create bad-rows > /dev/null; luthier file put "$work/bad.jsonl" 
 start() { luthier job start "$1" --model tiny --dataset "${2:-rows}" --output out-"$1" "${@:3}"; }
 refused 'bad.jsonl: row 3' start j1 bad-rows
 refused 'lora.r' start j2 rows --rank 0
+refused 'does not exist' start j2 rows --teacher absent
+refused 'distillation needs a teacher' start j2 rows --mixing 0.5
 # Two and a half million tokens of a rank of 4096 at a time need more memory than any machine has; what would fit is named.
 python3 -c 'import json; row = json.dumps({"input_ids": [1] * 2500})
 for _ in range(1000): print(row)' > "$work/large.jsonl"

@@ -42,6 +42,13 @@ luthier job start job-2 --model tiny --dataset rows --output tiny-full --method 
 [ "$(member "$(luthier model show tiny-full --json)" base_model)" = default/tiny ] || fail "the new model does not name its base"
 wait_for 10 "the new model is read" bash -c "'$LUTHIER' model show tiny-full --json | grep -q '\"family\":\"llama\"\|\"family\": \"llama\"'"
 
+# A student that is its own teacher has nothing to learn from it.
+luthier job start job-3 --model tiny --dataset rows --output distilled --teacher tiny --mixing 1 --max-steps 2 --batch-size 4 --watch > "$work/distilled.txt"
+job_is job-3 completed || fail "the distillation is $(status_of_job job-3)"
+[ "$(member "$(luthier job show job-3 --json)" teacher.model)" = default/tiny ] || fail "the job does not show its teacher"
+python3 -c 'import re, sys; sys.exit(float(re.search(r"loss (\S+) ->", sys.stdin.read())[1]) > 1e-6)' < "$work/distilled.txt" ||
+  fail "the first loss is not 0: $(tail -1 "$work/distilled.txt")"
+
 # The state as it was before the adapter was disabled, and what the log says of it.
 luthier adapter show fine --json | grep -q '"enabled": *true' || fail "enabled now"
 luthier adapter disable fine > /dev/null
