@@ -164,6 +164,12 @@ void take_head(Taker& take, const Plan& plan, Workspace& ws) {
 // One block is at work at a time, and the head before or after all of them: they share memory.
 void take_shared(Taker& take, const Plan& plan, Workspace& ws) {
   const std::int64_t tokens = plan.size.tokens, hidden = plan.decoder.hidden_size;
+  const std::size_t begin = take.layout.mark();
+  ws.normed = take(tokens, hidden);
+  if (plan.size.backward) {
+    ws.dnormed = take(tokens, hidden);
+    if (plan.decoder.norm_place == checkpoint::NormPlace::around) ws.draw = take(tokens, hidden);
+  }
   const std::size_t mark = take.layout.mark();
   ws.activated = take(tokens, plan.most(width_of));
   if (plan.has(Part::mixture)) {
@@ -182,7 +188,7 @@ void take_shared(Taker& take, const Plan& plan, Workspace& ws) {
       return s.part == Part::attention ? static_cast<std::int64_t>(kernels::attention_backward_scratch(s.attention, tokens)) : 0;
     }), 1);
   }
-  take.layout.back_to(mark);
+  take.layout.back_to(begin);
   take_head(take, plan, ws);
 }
 
@@ -225,15 +231,12 @@ std::size_t lay_out(Workspace& ws, float* base, const Decoder& d, const LoraLayo
   take_blocks(take, plan, ws);
   ws.rope = {take(tokens, half), take(tokens, half)};
   if (plan.has_local_rope()) ws.local_rope = {take(tokens, half), take(tokens, half)};
-  ws.normed = take(tokens, d.hidden_size);
   if (size.backward) {
     if (!checkpoint::outer_tensors(d).embedding_norm.empty()) {
       ws.embedded = take(tokens, d.hidden_size);
       ws.embedded_stats = take(tokens, plan.stats());
     }
-    if (d.norm_place == checkpoint::NormPlace::around) ws.draw = take(tokens, d.hidden_size);
     ws.dx = take(tokens, d.hidden_size);
-    ws.dnormed = take(tokens, d.hidden_size);
   }
   const std::int64_t rows = std::max(tokens, size.head_chunk);
   ws.scratch.low_rank = take(rows, plan.rank_max());

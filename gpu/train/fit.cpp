@@ -32,20 +32,19 @@ Result<model::MemoryPlan> engine_plan(const FitQuestion& q, const checkpoint::De
   return model::memory_plan(decoder, {.full = is_full(q), .modules = layers ? q.modules : std::span<const checkpoint::LoraModule>{}, .keep = keep, .by_layers = q.config.layerwise_updates, .pass = pass, .storage = storage_of(q)});
 }
 
-// The workspace by kind: what it would be for one row of logits, and for no layers, says what logits and layers take.
+// The workspace by kind: what it would be without layers and with one row of logits is what the passes need in any case; the logits share
+// memory with what layers need while they are at work, and with nothing that they keep.
 Result<void> split_workspace(const FitQuestion& q, const model::PassSize& pass, std::size_t all, RunMemory& memory) {
   auto thin = pass;
   thin.head_chunk = 1;
-  const auto with_thin_head = engine_plan(q, q.decoder, thin, model::Keep::gradients);
-  if (!with_thin_head) return with_thin_head.error();
   auto bare = q.decoder;
   bare.num_layers = 0;
   bare.layers.clear();
   const auto without_layers = engine_plan(q, bare, thin, model::Keep::gradients);
   if (!without_layers) return without_layers.error();
-  memory.logits = all - std::min(all, with_thin_head->workspace);
-  memory.activations = with_thin_head->workspace - std::min(with_thin_head->workspace, without_layers->workspace);
-  memory.workspace = all - memory.logits - memory.activations;
+  memory.logits = q.decoder.has_head ? std::min(all, static_cast<std::size_t>(pass.head_chunk * q.decoder.vocab_size) * sizeof(float)) : 0;
+  memory.workspace = std::min(without_layers->workspace, all - memory.logits);
+  memory.activations = all - memory.logits - memory.workspace;
   return {};
 }
 
@@ -90,7 +89,7 @@ std::string advice(const FitQuestion& q, const RunMemory& memory) {
 
 }  // namespace
 
-std::int64_t head_chunk_max(bool full) { return full ? 256 : 128; }
+std::int64_t head_chunk_max(bool full) { return full ? 256 : 96; }
 
 model::PassSize pass_size(const FitQuestion& q) {
   const std::int64_t length_max = q.parts * q.config.max_seq_length;  // which may be less than the rows were cut to
