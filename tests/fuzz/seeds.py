@@ -54,6 +54,45 @@ def of_adapter_config():
         yield path.parent.name, path.read_bytes()
 
 
+def of_adapter():
+    for path in sorted(GOLDEN.glob("**/adapter_config.json")):
+        tensors = (path.parent / "adapter_model.safetensors").read_bytes()
+        if len(tensors) < 60_000:
+            yield f"{path.parent.parent.name}-{path.parent.name}", path.read_bytes() + b"\0" + tensors
+
+
+def of_training_config():
+    yield "lora", b'{"method": "lora", "lora": {"r": 4, "alpha": 32, "dropout": 0.1, "target_modules": ["q_proj"], "use_rslora": true}, "max_steps": 20, "batch_size": 2, "gradient_accumulation": 3, "learning_rate": 1e-3, "betas": [0.8, 0.99], "schedule": "linear", "early_stopping": {"patience": 2, "min_delta": 0.1}}'
+    yield "full", b'{"method": "full", "epochs": 2, "packing": true, "shuffle": true, "seed": 7, "dpo": {"beta": 0.2}, "prompt_template": "{a} {b}", "optimizer_states": "bf16"}'
+    yield "distillation", b'{"method": "lora", "distillation": {"temperature": 1.5, "mixing": 0.25}, "base_storage": "nf4", "merge": true}'
+    yield "contrastive", b'{"method": "full", "contrastive": {"temperature": 0.05, "negatives": 2, "max_query_length": 32, "query_prefix": "q: ", "passage_prefix": ""}}'
+
+
+def of_worker_protocol():
+    file = {"path": "config.json", "digest": "a" * 64, "size": 12}
+    train = {"id": {"kind": "train", "entity_id": "job-1", "attempt": 3}, "workspace": "default", "name": "first", "device": "cpu", "stop": "pause", "model_files": [file], "method": "lora", "config": "{}", "dataset": file, "base_model": "default/smol"}
+    serve = {"id": {"kind": "serve", "entity_id": "deployment-1", "attempt": 1}, "workspace": "default", "name": "smol", "device": "cpu", "served_names": ["smol"], "adapters": [{"served_name": "default--a", "key": "fileset-1@4", "files": [file]}]}
+    yield "lease", json.dumps({"incarnation": "i", "sequence": 7, "lease_ms": 15000, "tasks": [train, serve], "position": 42}).encode()
+    reports = [{"id": train["id"], "state": "ended", "outcome": "completed", "checkpoint_step": 20, "files": [file]}, {"id": serve["id"], "state": "running", "endpoint": "http://127.0.0.1:1", "adapters": [{"served_name": "a", "key": "k", "error": "none"}]}]
+    yield "beat", json.dumps({"worker": "local", "incarnation": "i", "host": "h", "engine_version": "1", "sequence": 8, "leaving": True, "devices": [], "tasks": reports}).encode()
+    yield "empty", json.dumps({"incarnation": "", "sequence": 0, "lease_ms": 0, "tasks": []}).encode()
+
+
+def of_http_message():
+    yield "get", b"GET /v1/models?a=%20&b HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
+    yield "post", b"POST /v1/chat/completions HTTP/1.1\r\nHost: h:8080\r\nContent-Length: 2\r\n\r\n{}"
+    yield "chunks", b"PUT /x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nExpect: 100-continue\r\n\r\n5;a=b\r\nhello\r\nA\r\n0123456789\r\n0\r\nTrailer: x\r\n\r\n"
+    yield "answer", b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n"
+    yield "old", b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"
+
+
+def of_filter():
+    yield "json", b'page=2&filter={"$and":[{"status":{"$in":["a","b"]}},{"$not":{"data.x.y":{"$like":"z"}}},{"created_at":{"$gte":"2026-01-01"}}]}'
+    yield "text", b"filter=status='a' AND (spec.a.b > 1 OR NOT parent LIKE 'x%25')&sort=-created_at"
+    yield "brackets", b"filter[status][$eq]=a&filter[data.x][y][$ne]=1&filter[$or][0][name]=b&filter[base]=true"
+    yield "plain", b"filter[status]=a&page_size=10"
+
+
 def of_tokenizer():
     for path in sorted((GOLDEN / "text" / "tokenizers").glob("*.json")):
         data = json.loads(path.read_text()).get("tokenizer")
