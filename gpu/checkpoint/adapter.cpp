@@ -103,7 +103,10 @@ Result<void> check_tensors(const Found& found, const LoraConfig& config, const s
       if (auto good = check(copy, {layer.out, layer.in}); !good) return good;
   }
   for (const auto& [name, tensor] : found)
-    if (!known.contains(name)) return refused(name, "belongs to no layer that adapter_config.json selects in this model");
+    if (!known.contains(name))
+      return refused(name, name.find(".lora_embedding_") != name.npos
+                               ? "adapts an embedding, which is not supported; adapters of linear layers, experts and routers are"
+                               : "belongs to no layer that adapter_config.json selects in this model");
   return {};
 }
 

@@ -190,6 +190,29 @@ TEST_CASE("tensors that are missing, left over or of another shape are named") {
         "adapter_config.json selects in this model");
 }
 
+TEST_CASE("an adapter of an embedding is refused as such") {
+  TemporaryDirectory directory;
+  const auto copy = copy_model(goldens / "adapter-rslora", directory.path());
+  std::map<std::string, std::vector<float>> values;
+  std::map<std::string, TensorToWrite> tensors;
+  {
+    const auto file = SafetensorsFile::open(copy / "adapter_model.safetensors");
+    REQUIRE(file);
+    for (const auto& [name, tensor] : file->tensors()) {
+      values[name].resize(tensor.count());
+      REQUIRE(to_f32(tensor, values[name]));
+      tensors.emplace(name, TensorToWrite{tensor.shape, values[name]});
+    }
+  }
+  const std::string name = "model.embed_tokens.lora_embedding_A";
+  values[name].resize(8);
+  tensors.emplace("base_model.model." + name, TensorToWrite{{2, 4}, values[name]});
+  std::filesystem::remove(copy / "adapter_model.safetensors");
+  REQUIRE(write_safetensors(copy / "adapter_model.safetensors", tensors, {}, StoreAs::f32));
+  CHECK(load_adapter(copy, tiny()).error().message == (copy / "adapter_model.safetensors").string() + ": tensor " + name +
+                                                          ": adapts an embedding, which is not supported; adapters of linear layers, experts and routers are");
+}
+
 TEST_CASE("an adapter whose files are missing or broken is refused with the file's name") {
   TemporaryDirectory directory;
   const auto copy = copy_model(goldens / "adapter-rslora", directory.path());

@@ -1,6 +1,7 @@
 #include "gpu/checkpoint/gguf_decoder.hpp"
 
 #include <algorithm>
+#include <array>
 #include <set>
 
 #include "gpu/checkpoint/gguf_copy.hpp"
@@ -179,6 +180,20 @@ Result<void> read_tensor(const GgufFile& file, const Decoder& decoder, const std
   return {};
 }
 
+// How an embedding model makes a vector of a text; what generates text has no such key, or 0.
+Result<void> apply_pooling_type(const GgufFile& file, const std::string& family, Decoder& decoder) {
+  const auto key = family + ".pooling_type";
+  if (!file.has(key)) return {};
+  const auto type = file.integer(key);
+  if (!type) return type.error();
+  constexpr std::array<Pooling, 4> types{Pooling::none, Pooling::mean, Pooling::cls, Pooling::last};
+  if (*type < 0 || *type >= static_cast<std::int64_t>(types.size()))
+    return invalid(file.path().string() + ": metadata " + key + ": " + std::to_string(*type) +
+                       " is not supported; 0 (none), 1 (mean), 2 (first token) and 3 (last token) are", key);
+  decoder.pooling = types[static_cast<std::size_t>(*type)];
+  return {};
+}
+
 }  // namespace
 
 Result<Decoder> read_gguf_decoder(const GgufFile& file) {
@@ -188,6 +203,7 @@ Result<Decoder> read_gguf_decoder(const GgufFile& file) {
   auto decoder = *family == "llama" ? read_llama(file) : read_gguf_family(file, *family);
   if (!decoder) return decoder;
   decoder->dtype = dtype_of(file);
+  if (auto applied = apply_pooling_type(file, *family, *decoder); !applied) return applied.error();
   if (auto complete = check_tensors(file, *decoder); !complete) return complete.error();
   decoder->stored = kinds_of(file, *decoder);
   return decoder;

@@ -40,6 +40,7 @@ MODELS = {
         config["nemotron-nas"]["block_configs"][0], {"attention": families.no_op, "ffn": families.ffn(None)}, config["nemotron-nas"]["block_configs"][1]]},
     "deci-attention": config["nemotron-nas"],
     "qwen2-yarn": config["qwen2"] | {"num_hidden_layers": 2, "use_sliding_window": False, "rope_scaling": yarn},
+    "qwen3-embedding": config["qwen3"],
     "llama-yarn": families.llama | {"rope_scaling": yarn | {"beta_fast": 20.0, "beta_slow": 2.0}},
 }
 # What llama.cpp does otherwise, and the same model for it: it rounds YaRN's bounds, sees no window of Phi-3's, forgets the attention of a
@@ -50,6 +51,7 @@ PEERS = {"phi3-window": None, "deci-attention": None, "gpt-oss-mxfp4": None,
 
 
 ONLY_LONGEST = ["phi3-longrope"]
+EMBEDDING = ["qwen3-embedding"]  # pooled at the last token
 LIMITS = {"gemma": 2e-3}  # it looks GELU up in a table of f16
 
 
@@ -104,6 +106,10 @@ def make(name, published, peer, scratch):
     directory.mkdir()
     save_file(tensors, directory / "model.safetensors", metadata={"format": "pt"})
     (directory / "config.json").write_text(json.dumps(published))
+    if name in EMBEDDING:
+        (directory / "1_Pooling").mkdir()
+        (directory / "1_Pooling/config.json").write_text(json.dumps({"pooling_mode_lasttoken": True}))
+        (directory / "modules.json").write_text(json.dumps([{"path": "1_Pooling", "type": "sentence_transformers.models.Pooling"}]))
     path = OUT / f"{name}.gguf"
     convert(directory, path)
     computed = logits(model, published, sequences)
@@ -118,7 +124,7 @@ def make(name, published, peer, scratch):
         said = f"within {difference:.1e}"
         assert difference < LIMITS.get(name, 1e-5), (name, difference)
     save_file({f"logits.{i}": x.float().contiguous() for i, x in enumerate(computed)}, OUT / f"{name}.safetensors")
-    (OUT / f"{name}.json").write_text(json.dumps({"config": published, "sequences": sequences}) + "\n")
+    (OUT / f"{name}.json").write_text(json.dumps({"config": published, "sequences": sequences} | ({"pooling": "last"} if name in EMBEDDING else {})) + "\n")
     print(f"{name}: {path.stat().st_size // 1000} kB, llama.cpp {said}", flush=True)
 
 
