@@ -459,6 +459,20 @@ def test_an_unsloth_job_trains_on_a_quantised_base(api, default, base_model, dat
     assert ended(api, default, made["name"])["steps"][1]["tasks"][0]["status_details"]["step"] == 2
 
 
+def test_an_unsloth_job_trains_an_adapter_with_dora(client, base_model, dataset):
+    wish = unsloth(base_model, dataset, training={"lora": {"rank": 4, "alpha": 8, "use_dora": True}})
+    handle = client.customization.unsloth.jobs.create(spec=wish, workspace="default")
+    status = handle.wait(timeout=300, poll_interval=0.5)
+    assert status.status == "completed", status.error_details
+    config = client.files.download_content(remote_path="adapter_config.json", fileset=handle.spec.output.name)
+    assert json.loads(config)["use_dora"] is True
+
+
+def test_a_job_in_bf16_trains(api, default, spec):
+    made = api.post(default.customization, {"spec": spec({"precision": "bf16"})}).json()
+    assert ended(api, default, made["name"])["steps"][1]["tasks"][0]["status_details"]["step"] == 2
+
+
 def test_automodel_defaults_are_filled_in(api, default, base_model, dataset):
     made = accepted(
         api, default, {"model": f"default/{base_model}", "dataset": {"training": f"default/{dataset}"}, "training": {}}, default.automodel
