@@ -4,7 +4,8 @@
 #   tools/setup.sh                everything that ./check and ./demo need
 #   tools/setup.sh --demo         the same
 #   tools/setup.sh --build-only   Debian's packages alone
-#   tools/setup.sh --fuzz         also clang, for ./fuzz
+#   tools/setup.sh --fuzz         also clang, for ./fuzz and the preset clang
+#   tools/setup.sh --arm64        also a cross compiler and qemu, for tools/check-arm64.sh
 #   tools/setup.sh --judges       also a virtual environment in .venv with PyTorch, transformers, PEFT … (about 1 GB)
 #   tools/setup.sh --clients      also two releases of NVIDIA's client in .venv-clients and .venv-clients-012, and Chromium (2 GB)
 #
@@ -128,8 +129,8 @@ fetch_wheels() {
 
 what=${1:---demo}
 case "$what" in
-  --build-only | --demo | --fuzz | --judges | --clients) ;;
-  *) sed -n '2,11p' "$0" | sed 's/^# \{0,1\}//'; exit 2 ;;
+  --build-only | --demo | --fuzz | --arm64 | --judges | --clients) ;;
+  *) sed -n '2,12p' "$0" | sed 's/^# \{0,1\}//'; exit 2 ;;
 esac
 mkdir -p .cache
 : > "$log"
@@ -138,6 +139,7 @@ install_packages tools/debian-packages.txt
 [ "$what" = --build-only ] && exit 0
 fetch_wheels
 [ "$what" != --fuzz ] || install_packages tools/debian-packages-fuzz.txt
+[ "$what" != --arm64 ] || install_packages tools/debian-packages-arm64.txt
 if [ "$what" = --judges ]; then
   install_packages tools/debian-packages-judges.txt
   tools/setup-judges.sh .venv
