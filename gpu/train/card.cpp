@@ -41,7 +41,8 @@ std::string summary(const CardInputs& in) {
   const auto row = [&](const std::string& name, const std::string& value) { text += "| " + name + " | " + value + " |\n"; };
   row("base model", "`" + base_of(in.request) + "` (" + in.planned.decoder.architecture + ", " +
                         grouped(checkpoint::count_parameters(in.planned.decoder)) + " parameters)");
-  row("method", std::string(objective_of(config)) + ", " + (config.method == TrainingConfig::Method::full ? "all weights" : "LoRA") +
+  const char* adapter = in.planned.adapter.config.use_dora ? "DoRA" : "LoRA";
+  row("method", std::string(objective_of(config)) + ", " + (config.method == TrainingConfig::Method::full ? "all weights" : adapter) +
                     (config.merge ? ", merged into the weights" : ""));
   row("parameters trained", grouped(in.trained_parameters));
   row("steps", grouped(r.steps) + (r.stopped_early ? " (ended early: the validation loss fell no more)" : ""));

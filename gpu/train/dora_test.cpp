@@ -55,6 +55,7 @@ TEST_CASE("steps of DoRA follow transformers' Trainer, decay of magnitudes and L
     }
     check_close(read_tensors(directory / "out/adapter_model.safetensors"), read_tensors(dora / (name + ".safetensors")), 5e-4);
     CHECK(read_json(directory / "out/adapter_config.json")["use_dora"] == true);
+    CHECK(read_bytes(directory / "out/README.md").find(", DoRA |") != std::string::npos);
   }
 }
 
