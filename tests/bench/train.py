@@ -11,40 +11,43 @@ import packed_job  # noqa: E402
 from products import product_rate  # noqa: E402
 from sides import StandingPeer, gguf, luthier, run_json, say, say_conditions, threads  # noqa: E402
 from smollm2_hf import smollm2_hf  # noqa: E402
-from table import arguments, compare, not_measured, show  # noqa: E402
+from table import alone, arguments, compare, show  # noqa: E402
 
 NAMES = {"lora": "LoRA r16", "full": "full SFT"}
 FASTER = {"lora": 1.45, "full": 1.3}  # goals at equal precision
+BF16_FASTER = 2.0  # ours in bf16 against the peer's f32
 
 
-def our_step(method, batch, length, steps):
-    flags = ["--full"] if method == "full" else ["--rank", 16]
+def our_step(method, batch, length, steps, kind="f32"):
+    flags = (["--full"] if method == "full" else ["--rank", 16]) + (["--bf16"] if kind == "bf16" else [])
     return run_json(luthier, "engine", "bench", "train", "--model", gguf, "--batch", batch, "--length", length, *flags,
                     "--repetitions", steps, "--threads", threads, "--json")
 
 
 def whole_steps(method, batch, length, turns, steps):
-    """One turn: a run of ours, steps of the peer (which then stands still), oneDNN's products."""
+    """One turn: a run of ours in f32 and one in bf16, steps of the peer (which then stands still), oneDNN's products."""
     work, model = f"{NAMES[method]}, {batch} x {length}", smollm2_hf()
     say(work)
-    ours, theirs, products = [], [], []
+    ours, narrow, theirs, products = [], [], [], []
     with StandingPeer("torch_train.py", model, method, "--batch", batch, "--length", length) as peer:
         name = peer.hello["peer"]
         for _ in range(turns):
             ours.append(our_step(method, batch, length, steps))
+            narrow.append(our_step(method, batch, length, steps, "bf16"))
             theirs.append(statistics.median(peer.ask(f"f32 {steps}")["tokens_per_second"]))
             memory = peer.peak_mib  # before the first step in bf16
             products.append(product_rate(model, batch * length, method))
         autocast = statistics.median(peer.ask(f"bf16 {steps}")["tokens_per_second"])
 
-    rates = [run["tokens_per_second"][1] for run in ours]  # of minimum, median and maximum
+    rates, narrow_rates = ([run["tokens_per_second"][1] for run in runs] for runs in (ours, narrow))  # of minimum, median and maximum
+    other = f"{name}, bf16 autocast" + (", frozen weights in bf16" if method == "lora" else "")
     rows = [compare(f"{work}, f32", "tokens/s", rates, theirs, name, FASTER[method]),
             compare(f"{work}, f32: share of oneDNN's rate", "GFLOP/s", [run["gflops"] for run in ours], products,
                     "oneDNN alone, the same products in f32", 0.8)]
-    if method == "lora":
-        rows.append(not_measured(f"{work}, bf16 products, against f32", "tokens/s", 2.0, "luthier trains with f32 products alone"))
-    rows.append(compare(f"{work}, our f32 against bf16", "tokens/s", rates, [autocast] * turns,
-                        f"{name}, bf16 autocast" + (", frozen weights in bf16" if method == "lora" else "")))
+    rows.append(compare(f"{work}, bf16 products, against f32", "tokens/s", narrow_rates, theirs, name, BF16_FASTER))
+    rows.append(compare(f"{work}, bf16 products, against bf16", "tokens/s", narrow_rates, [autocast] * turns, other))
+    rows.append(compare(f"{work}, our f32 against bf16", "tokens/s", rates, [autocast] * turns, other))
+    rows.append(alone(f"{work}, bf16 products: peak memory", "MiB", [run["peak_mib"] for run in narrow]))
     rows.append(compare(f"{work}, f32: peak memory", "MiB", [run["peak_mib"] for run in ours], [memory] * turns, name, 3.0, higher_is_better=False))
     return rows
 
