@@ -92,6 +92,7 @@ TEST_CASE("a wrong member of a lease is named with its place") {
   CHECK(field_of(replaced(good, R"("sequence":7)", R"("sequence":-1)")) == "sequence");
   CHECK(field_of(replaced(good, R"("lease_ms":15000,)", "")) == "lease_ms");
   CHECK(field_of(replaced(good, R"("lease_ms":15000)", R"("lease_ms":15000,"more":1)")) == "more");
+  CHECK(field_of(replaced(good, R"("lease_ms":15000)", R"("lease_ms":15000,"a\nb":1)")) == "a?b");  // an error is one line
 }
 
 TEST_CASE("a beat needs its worker, its incarnation and a sequence from 1") {
