@@ -6,6 +6,7 @@
 #include "actors/api/jobs.hpp"
 #include "actors/api/jobs_logs.hpp"
 #include "actors/rest/cursor.hpp"
+#include "events/model/analysis.hpp"
 
 namespace luthier::api {
 
@@ -103,7 +104,7 @@ Answer show_logs(Context& context, bool is_of_customization) {
     std::tie(own_step, own_task) = place_of_training(context, *job);
     is_none = is_none || (!step.empty() && step != own_step) || (!task.empty() && task != own_task);
   }
-  const bool is_of_platform = job->is_platform && owner.empty() && text_or_empty(job->row(), "source") == "models-system";
+  const bool is_of_platform = job->is_platform && owner.empty() && text_or_empty(job->row(), "source") == events::analysis_source;
   const auto page = is_of_platform ? lines_of_record(job->row(), wanted) : is_none ? LogPage() : context.services.telemetry->logs(owner, wanted);
   Json rows = Json::array();
   for (const auto& line : page.lines) rows.push_back(shown(line, job->name(), own_step, own_task));

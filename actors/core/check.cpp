@@ -55,10 +55,10 @@ Result<CheckContext> gather_adapter(const World& world, const Request& request, 
   return context;
 }
 
-Result<void> gather_teacher(const World& world, const Request& request, const std::string& reference, CheckContext& context) {
-  if (reference.empty()) return {};
-  const auto* model = find_model(world, reference, request.key.workspace);
-  if (!model) return missing("model", reference, "data.teacher");
+Result<void> gather_teacher(const World& world, const Request& request, const std::optional<std::string>& reference, CheckContext& context) {
+  if (!reference) return {};
+  const auto* model = find_model(world, *reference, request.key.workspace);
+  if (!model) return missing("model", *reference, "data.teacher");
   CheckContext read;
   if (auto done = gather_model(world, *model, read); !done) return Error{done.error().code, done.error().message, "data.teacher"};
   context.teacher = JobTeacher{reference_to(*model), read.model_id, read.model_fileset_id, std::move(read.model_files)};

@@ -61,15 +61,12 @@ class Publisher {
     for (const auto& commit : heard)
       for (const auto& record : commit->records)
         if (record.position == next_ + static_cast<Position>(fresh.size())) fresh.push_back(&record);
-    if (fresh.empty()) {
-      const bool is_behind = !heard.empty() && heard.back()->records.back().position >= next_;
-      return is_behind ? publish() : void();
-    }
     for (std::span rest(fresh); !rest.empty() && in_flight_ < settings_.publish_window_max;) {
       const auto count = std::min({rest.size(), settings_.publish_batch_max, settings_.publish_window_max - in_flight_});
       send(rest.first(count));
       rest = rest.subspan(count);
     }
+    if (!heard.empty() && heard.back()->records.back().position >= next_) publish();
   }
 
   // What has been committed meanwhile waits for the next commit that we are told of, unless the window has kept it back: so several go

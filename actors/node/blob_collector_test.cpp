@@ -74,6 +74,26 @@ TEST_CASE("what a job was given stays until the job has ended, whatever becomes 
   CHECK_FALSE(f.has(rows));
 }
 
+TEST_CASE("a teacher's files stay as long as the job that learns from them, named as it was begun and as it was prepared") {
+  Fixture f;
+  const auto weights = f.stored("big.safetensors", "weights");
+  f.told.must("big-files", CreateFileset{"", "model", {weights}});
+  f.told.must("big", CreateModel{"big-files", "", "", {}});
+  f.told.must("big", f.told.story.spec_of("big"));
+  auto start = f.told.story.start_job("small", "full");
+  start.config.text = R"({"distillation":{},"method":"full"})";
+  start.teacher = "big";
+  const auto& big = f.told.story.model("big");
+  start.seen_teacher = JobTeacher{"default/big", big.id, big.fileset_id, {weights}};
+  f.told.must("tune", start);
+  f.told.must("big-files", DeleteFile{weights.path});
+  REQUIRE(f.collect());
+  CHECK(f.has(weights));
+  f.told.must("tune", CancelJob{});
+  REQUIRE(f.collect());
+  CHECK_FALSE(f.has(weights));
+}
+
 TEST_CASE("contents that were stored, claimed or linked to a moment ago stay") {
   Fixture f;
   const auto file = f.stored("a", "fresh");

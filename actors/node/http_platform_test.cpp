@@ -29,7 +29,7 @@ TEST_CASE("ids are of random bytes that no two requests share, whichever thread 
   for (const std::size_t count : {0, 1, 1'023, 1'024, 5'000}) {
     const auto bytes = platform.random_bytes(count);
     CHECK(bytes.size() == count);
-    // A stretch that was never filled would be zeros; of 64 random bytes, 8 in a row are zeros once in 10^17.
+    // A stretch that was never filled would be zeros; 8 in a row by chance are in 5,000 random bytes once in 10^15.
     CHECK(bytes.find(std::string(8, '\0')) == bytes.npos);
   }
 }

@@ -141,6 +141,12 @@ TEST_CASE("hostile payloads are refused before they cost anything") {
   CHECK(refusal(many + "}").message == "m0: there is no such member");
 }
 
+TEST_CASE("a command without a teacher is written, and so has the digest, as before there were any") {
+  CHECK(encode(Command(StartJob{})).data.find("teacher") == std::string::npos);
+  CHECK(encode(Command(SubmitJob{})).data.find("teacher") == std::string::npos);
+  CHECK(encode(Command(PrepareJob{})).data.find("teacher") == std::string::npos);
+}
+
 TEST_CASE("the digest is of the meaning: the order of members does not matter, any value does") {
   const auto start = [](std::string_view config, std::string_view rest = "") {
     return R"({"id":"1","type":"StartJob","workspace":"default","name":"j","data":{"model":"m","dataset":"d","output":"o","config":)" +
@@ -152,6 +158,7 @@ TEST_CASE("the digest is of the meaning: the order of members does not matter, a
   CHECK(digest == digest_of("job", start(R"({"method":"lora","lora":{"r":8,"alpha":16}})", R"(,"priority":0)")));
   CHECK(digest != digest_of("job", start(R"({"method":"lora","lora":{"r":9,"alpha":16}})")));
   CHECK(digest != digest_of("job", start(R"({"method":"lora","lora":{"r":8,"alpha":16}})", R"(,"priority":1)")));
+  CHECK(digest != digest_of("job", start(R"({"method":"lora","lora":{"r":8,"alpha":16}})", R"(,"teacher":"big")")));
   CHECK(digest_of("model", with("")) != digest_of("model", with(R"("expected_version":0,)")));
   CHECK(digest_of("model", with("")) == digest_of("model", with(R"("principal":"ada",)")));  // who repeats is the key's matter
 }

@@ -75,7 +75,7 @@ struct StartJob {
   std::string description;
   std::int64_t priority = 0;  // higher first
   JsonText config;            // the training configuration of the engine, canonical after the check
-  std::string teacher = {};   // a model, where the configuration has "distillation"; empty: none
+  std::optional<std::string> teacher = {};  // a model, where the configuration has "distillation"
   std::optional<JobInputs> inputs = {};  // from the check; a client's own is refused
   std::optional<JobTeacher> seen_teacher = {};  // the same
   static constexpr auto fields() {
@@ -101,7 +101,7 @@ struct SubmitJob {
   std::string description;
   std::int64_t priority = 0;
   JsonText config;   // the training configuration of the engine
-  std::string teacher = {};   // a model, where the configuration has "distillation"; empty: none
+  std::optional<std::string> teacher = {};  // a model, where the configuration has "distillation"
   JsonText preparation = {};  // an object or null: how the preparer finds and reads the rows
   JsonText details = {};  // an object or null: what its users keep with it; no rule looks at it
   std::optional<WishedDeployment> deploy;  // of the result

@@ -393,6 +393,9 @@ TEST_CASE("a distillation names its teacher, which is not deleted before the job
   auto prepare = prepare_job(story, "small", "full");
   story.when("tune", prepare).then_refused(ErrorCode::conflict, "data.teacher");
   prepare.teacher = seen(story);
+  prepare.teacher->model_id = "model-other";
+  story.when("tune", prepare).then_refused(ErrorCode::conflict, "data.teacher");
+  prepare.teacher = seen(story);
   story.given("tune", prepare).then({"JobTeacherSet", "JobQueued"});
   CHECK(story.job("tune").teacher == seen(story));
   story.given("tune", CancelJob{});

@@ -44,13 +44,13 @@ Result<void> check_output(const World& world, const Request& request, const std:
 }
 
 // A distillation names its teacher, and nothing else has one.
-Result<const ModelState*> named_teacher(const World& world, const std::string& workspace, const std::string& teacher, const TrainingMethod& method) {
-  if (method.has_teacher == teacher.empty())
-    return invalid(teacher.empty() ? "data.teacher: a model is needed where the configuration has \"distillation\""
-                                   : "data.teacher: the configuration has no \"distillation\", so there is nothing to learn from " + teacher,
-                   "data.teacher");
-  if (teacher.empty()) return nullptr;
-  return existing_model(world, teacher, workspace, "data.teacher");
+Result<const ModelState*> named_teacher(const World& world, const std::string& workspace, const std::optional<std::string>& teacher,
+                                        const TrainingMethod& method) {
+  if (method.has_teacher != teacher.has_value())
+    return invalid(teacher ? "data.teacher: the configuration has no \"distillation\", so there is nothing to learn from " + *teacher
+                           : "data.teacher: a model is needed where the configuration has \"distillation\"", "data.teacher");
+  if (!teacher) return nullptr;
+  return existing_model(world, *teacher, workspace, "data.teacher");
 }
 
 JobTeacher seen_now(const ModelState& teacher) { return {reference_to(teacher), teacher.id, teacher.fileset_id}; }

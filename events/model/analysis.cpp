@@ -9,7 +9,6 @@
 namespace luthier::events {
 namespace {
 
-constexpr const char* source = "models-system";
 constexpr const char* step_name = "model-spec-analysis";
 constexpr std::size_t suffix_length = 8;
 
@@ -18,7 +17,7 @@ std::string job_name(const Request& request) {
   const auto id = derive_entity_id("platform-job", request.key);
   std::string suffix = id.substr(id.size() - suffix_length);
   std::transform(suffix.begin(), suffix.end(), suffix.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return std::string(source) + "-" + suffix;
+  return std::string(analysis_source).append("-").append(suffix);
 }
 
 std::string number_text(const json::Value& spec, const char* name, const char* unit) {
@@ -35,7 +34,8 @@ std::string words(const json::Value& spec, const char* name) {
 std::string gist(const JsonText& text, const Limits& limits) {
   const auto spec = json::parse(text.text);
   if (!spec) return "";
-  auto message = words(*spec, "family") + number_text(*spec, "num_layers", " layers") + number_text(*spec, "base_num_parameters", " parameters");
+  auto family = words(*spec, "family");
+  auto message = (family.empty() ? "a checkpoint" : std::move(family)) + number_text(*spec, "num_layers", " layers") + number_text(*spec, "base_num_parameters", " parameters");
   if (const auto precision = words(*spec, "precision"); !precision.empty()) message += " in " + precision;
   if (const auto why = words(*spec, "unsupported"); !why.empty()) message += "; it cannot be used here: " + why;
   return readable(message, limits);
@@ -47,7 +47,7 @@ bool is_news(const ModelState& model, const std::string& error) { return model.s
 
 Facts analysis_job(const World& world, const Request& request, const ModelState& model, const FilesetState& fileset, const JsonText& spec,
                    const std::string& error, const Limits& limits) {
-  DoneWork work{job_name(request), source, "", step_name, {}, "", error};
+  DoneWork work{job_name(request), std::string(analysis_source), "", step_name, {}, "", error};
   work.description = "Analysis of the checkpoint of model " + reference_to(model) + " in fileset " + reference_to(fileset) + ", " +
                      std::to_string(fileset.files.size()) + (fileset.files.size() == 1 ? " file" : " files");
   work.spec.text = R"({"fileset":")" + reference_to(fileset) + R"(","model":")" + reference_to(model) + R"("})";

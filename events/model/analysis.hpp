@@ -5,6 +5,8 @@
 
 namespace luthier::events {
 
+inline constexpr std::string_view analysis_source = "models-system";
+
 // Whether a reading says something that the model does not say yet. Another version of files that are as good or as bad as before, or
 // come one by one, does not.
 bool is_news(const ModelState& model, const std::string& error);

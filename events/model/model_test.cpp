@@ -293,7 +293,7 @@ TEST_CASE("an analysis is a job that has ended, and one that says nothing new is
   story.given("other", CreateFileset{"", "model", {file("model.gguf", 'e')}});
   story.given("m2", UpdateModel{"other", {}});
   story.given("m2", story.spec_of("m2")).then(with_job("ModelSpecFilled"));
-  story.limits.entities_per_workspace_max = story.world.platform_jobs.size();
+  story.limits.entities_per_workspace_max = 2 * story.world.platform_jobs.size();
   story.given("m3", CreateModel{"other", "", ""});
   story.given("m3", story.spec_of("m3")).then({"ModelSpecFilled"});
 }

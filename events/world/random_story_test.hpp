@@ -282,7 +282,7 @@ class RandomStory {
     if (chance(4)) {
       submit.config.text = R"({"method":"full","distillation":{}})";
       const World::Name teacher = any(story.world.models);
-      submit.teacher = chance(4) ? "" : teacher.first + "/" + teacher.second;
+      if (!chance(4)) submit.teacher = teacher.first + "/" + teacher.second;
     }
     if (chance(2)) submit.deploy = WishedDeployment{deployment(), "config", {R"({"versions":[]})"}, true};
     return story.request(start.key.workspace, start.name, submit);

@@ -56,7 +56,7 @@ Result<Found> strip_prefix(const SafetensorsFile& file, const std::string& path)
     auto stripped = name.starts_with(prefix) ? name.substr(prefix.size()) : name;
     if (stripped.ends_with(magnitude_in_memory)) stripped.resize(stripped.size() - weight_suffix.size());
     if (!found.emplace(stripped, &tensor).second)
-      return invalid(path + ": tensor " + printable(stripped) + ": is there twice, with " + std::string(prefix) + " and without", stripped);
+      return invalid(path + ": tensor " + printable(stripped) + ": is there twice, under two of the names that it may have", stripped);
   }
   return found;
 }

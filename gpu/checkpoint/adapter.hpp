@@ -58,7 +58,7 @@ Result<Adapter> make_adapter(const LoraConfig& config, const Decoder& decoder);
 
 // Every tensor of the file must belong to a selected module, have the right shape, and none may be missing.
 Result<Adapter> load_adapter(const std::filesystem::path& directory, const Decoder& decoder);
-// The same for who only reads it and lets it go soon: values that lie as f32 in the file are looked at there.
+// The same for who only reads it and lets it go soon: where all values lie as f32 in the file, they are looked at there.
 Result<Adapter> view_adapter(const std::filesystem::path& directory, const Decoder& decoder);
 Result<LoraConfig> read_lora_config(const std::filesystem::path& adapter_config_json);
 Result<void> save_adapter(const std::filesystem::path& directory, const Adapter& adapter);

@@ -5,6 +5,7 @@
 #include <numbers>
 #include <optional>
 
+#include "gpu/checkpoint/limits.hpp"
 #include "gpu/checkpoint/printable.hpp"
 
 namespace luthier::checkpoint {
@@ -69,6 +70,8 @@ Result<std::vector<double>> read_factors(const GgufFile& file, const std::string
   return factors;
 }
 
+constexpr const char* original_length = "original_context_length";
+
 // Numbers of rope.scaling.* behind a family's prefix.
 class Scaling {
  public:
@@ -86,6 +89,11 @@ class Scaling {
     if (has(name)) return number(name, least, least);
     return refuse(name, "is missing"), least;
   }
+  std::int64_t length(std::int64_t least) {
+    const double value = needed(original_length, static_cast<double>(least));
+    if (value <= static_cast<double>(position_max) && value == std::floor(value)) return static_cast<std::int64_t>(value);
+    return refuse(original_length, "is not a whole number up to " + std::to_string(position_max)), least;
+  }
   void refuse(const char* name, const std::string& why) { keep(refused(file_, prefix_ + name, why)); }
   const std::optional<Error>& error() const { return error_; }
 
@@ -98,11 +106,9 @@ class Scaling {
   std::optional<Error> error_;
 };
 
-constexpr const char* original_length = "original_context_length";
-
 void read_yarn(Scaling& scaling, Rope& rope) {
   rope.factor = scaling.needed("factor", 1);
-  rope.original_max_position_embeddings = static_cast<std::int64_t>(scaling.needed(original_length, 1));
+  rope.original_max_position_embeddings = scaling.length(1);
   rope.beta_fast = scaling.number("yarn_beta_fast", 0, 32);
   rope.beta_slow = scaling.number("yarn_beta_slow", 0, 1);
   // llama.cpp's 1 is "nothing besides the formula", which config.json says by leaving the factor out.
@@ -114,7 +120,7 @@ void read_yarn(Scaling& scaling, Rope& rope) {
 
 // What scores are multiplied by is the formula's unless it is not.
 void read_longrope(Scaling& scaling, double context_length, Rope& rope) {
-  rope.original_max_position_embeddings = static_cast<std::int64_t>(scaling.needed(original_length, 2));
+  rope.original_max_position_embeddings = scaling.length(2);
   const auto original = static_cast<double>(rope.original_max_position_embeddings);
   rope.factor = context_length / original;
   const double formula = rope.factor > 1 ? std::sqrt(1 + std::log(rope.factor) / std::log(original)) : 1;

@@ -10,6 +10,11 @@ Result<AdapterChange> AdapterRegistry::load(const std::string& name, const std::
                                             std::string version) {
   const std::lock_guard one_at_a_time(loading_);
   const auto before = find(name);
+  if (before && version.empty()) {  // most often the same again: its digest says so, and nothing else is read
+    auto known = adapter_digest(directory);
+    if (!known) return known.error();
+    version = std::move(*known);
+  }
   if (before && before->version == version) return AdapterChange::unchanged;
   if (!before) {
     const std::lock_guard lock(mutex_);
@@ -17,15 +22,14 @@ Result<AdapterChange> AdapterRegistry::load(const std::string& name, const std::
       return Error{ErrorCode::limit, "adapter \"" + name + "\" cannot be loaded: " + std::to_string(adapters_max_) +
                    " adapters are loaded already, which is the most; unload one first", "lora_name"};
   }
-  // The digest takes as long as all the rest: both at once.
+  // Of a plain adapter the digest takes as long as all the rest: both at once.
   std::future<Result<std::string>> digest;
-  if (version.empty()) digest = std::async(std::launch::async, adapter_digest, directory);
+  if (version.empty()) digest = std::async(adapter_digest, directory);
   auto read = read_adapter(directory);
   if (digest.valid()) {
     auto known = digest.get();
     if (!known) return known.error();
     version = std::move(*known);
-    if (before && before->version == version) return AdapterChange::unchanged;
   }
   if (!read) return read.error();
   const auto adapter = std::move(*read);

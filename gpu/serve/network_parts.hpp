@@ -1,4 +1,4 @@
-// What network_load.cpp builds and network.cpp, network_attention.cpp, network_experts.cpp and network_lora.cpp run; nobody else includes it.
+// What network_load.cpp builds and network.cpp, network_attention.cpp, network_experts.cpp and network_lora.cpp run; internal to them.
 #pragma once
 
 #include <array>

@@ -1,7 +1,6 @@
 #include "gpu/serve/panels.hpp"
 
 #include <algorithm>
-#include <bit>
 #include <cstring>
 #include <string>
 
@@ -58,18 +57,6 @@ float WeightMatrix::at(std::int64_t output, std::int64_t input) const {
     case Storage::int8: return value_at(0.0F, own, lane) * static_cast<float>(value_at(std::int8_t{}, own + scale_bytes, index));
   }
   return 0;
-}
-
-std::uint16_t f16_of_f32(float value) {
-  const auto bits = std::bit_cast<std::uint32_t>(value);
-  const std::uint32_t sign = bits >> 16 & 0x8000u, size = bits & 0x7FFFFFFFu;
-  if (size > 0x7F800000u) return static_cast<std::uint16_t>(sign | 0x7E00u);   // NaN
-  if (size >= 0x477FF000u) return static_cast<std::uint16_t>(sign | 0x7C00u);  // 65520 and more: infinity
-  if (size < 0x38800000u) {  // below the smallest normal number: one half has its last bit where a subnormal's is
-    const float moved = std::bit_cast<float>(size) + 0.5F;
-    return static_cast<std::uint16_t>(sign | (std::bit_cast<std::uint32_t>(moved) - std::bit_cast<std::uint32_t>(0.5F)));
-  }
-  return static_cast<std::uint16_t>(sign | ((size - (112u << 23) + 0xFFFu + (size >> 13 & 1)) >> 13));
 }
 
 std::int64_t packed_size(std::int64_t outputs, std::int64_t inputs, int width) {

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "events/base/result.hpp"
+#include "gpu/checkpoint/half.hpp"
 
 namespace luthier::serve {
 
@@ -73,8 +74,7 @@ struct Table {
   float at(std::int64_t row, std::int64_t i) const;
 };
 
-// IEEE binary16, to the nearest, ties to the even one.
-std::uint16_t f16_of_f32(float value);
+using checkpoint::f16_of_f32;
 
 // How many floats a packed matrix takes: outputs are rounded up to whole panels.
 std::int64_t packed_size(std::int64_t outputs, std::int64_t inputs, int width);

@@ -21,10 +21,13 @@ struct StoredTensors::Parts {
 
 namespace {
 
-using checkpoint::Dtype;
+using checkpoint::StoredKind;
 using checkpoint::GgufTensor;
 
-constexpr std::uint32_t gguf_f16 = 1, gguf_bf16 = 30;
+StoredKind kind_of(const checkpoint::Decoder& decoder, const std::string& name) {
+  const auto found = decoder.stored.of.find(name);
+  return found == decoder.stored.of.end() ? StoredKind::f32 : found->second;
+}
 
 // nullptr: it is not a tensor of its own in the file, but one of many experts.
 const GgufTensor* whole_tensor(const checkpoint::GgufFile& file, const checkpoint::Decoder& decoder, const std::string& name) {
@@ -69,18 +72,13 @@ Result<StoredTensors> StoredTensors::open(const std::filesystem::path& path) {
 }
 
 Storage StoredTensors::storage(const std::string& name) const {
-  if (parts_->hub) {
-    const auto* tensor = parts_->hub->find(name).tensor;
-    if (tensor == nullptr) return Storage::bf16;  // MXFP4: two bits of a fraction and a power of two
-    return tensor->dtype == Dtype::bf16 ? Storage::bf16 : tensor->dtype == Dtype::f16 ? Storage::f16 : Storage::f32;
-  }
-  if (parts_->shapes.at(name).size() > 2) return Storage::f32;  // two tensors of the file, which may differ
-  const auto type = parts_->gguf->tensors().at(checkpoint::gguf_tensor(parts_->decoder, name).name).type;
-  return type == gguf_bf16 ? Storage::bf16 : type == gguf_f16 ? Storage::f16 : Storage::f32;
+  const auto kind = kind_of(parts_->decoder, name);
+  if (kind == StoredKind::bf16 || kind == StoredKind::mxfp4) return Storage::bf16;  // MXFP4: two bits of a fraction and a power of two
+  return kind == StoredKind::f16 ? Storage::f16 : Storage::f32;
 }
 
 const std::byte* StoredTensors::halves(const std::string& name) const {
-  if (storage(name) == Storage::f32) return nullptr;
+  if (const auto kind = kind_of(parts_->decoder, name); kind != StoredKind::bf16 && kind != StoredKind::f16) return nullptr;
   if (parts_->hub) {
     const auto* tensor = parts_->hub->find(name).tensor;
     return tensor != nullptr && tensor->shape.size() == 2 ? tensor->bytes.data() : nullptr;

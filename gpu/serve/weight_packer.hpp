@@ -1,4 +1,4 @@
-// Every matrix of a model packed into one block of memory; only network_load.cpp includes it.
+// Every matrix of a model packed into one block of memory; used by network_load.cpp alone.
 #pragma once
 
 #include <map>

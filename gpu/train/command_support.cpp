@@ -44,6 +44,13 @@ Result<checkpoint::BaseStorage> base_storage_of(const std::string& name) {
   return invalid("--base-storage " + name + " must be f32, bf16, int8, nf4 or as_stored", "base_storage");
 }
 
+Result<void> check_bfloat16_base(checkpoint::BaseStorage storage, const checkpoint::Decoder& decoder) {
+  using checkpoint::BaseStorage;
+  if (storage != BaseStorage::as_stored || checkpoint::weight_bytes(decoder, storage).kept < checkpoint::weight_bytes(decoder, BaseStorage::f32).kept) return {};
+  return invalid("base_storage \"as_stored\" keeps this checkpoint as f32, and dtype \"bf16\" multiplies with what is kept in fewer bits; base_storage \"bf16\" would do",
+                 "base_storage");
+}
+
 Result<Loaded> load(const std::filesystem::path& model, const std::filesystem::path& adapter, model::Keep keep,
                     checkpoint::BaseStorage storage, bool bfloat16_products) {
   Loaded loaded;

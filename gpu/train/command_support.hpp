@@ -42,6 +42,9 @@ struct Loaded {
 Result<Loaded> load(const std::filesystem::path& model, const std::filesystem::path& adapter, model::Keep keep,
                     checkpoint::BaseStorage storage = checkpoint::BaseStorage::f32, bool bfloat16_products = false);
 
+// As it lies in the checkpoint, a base in f32 has no matrix for a product in bf16.
+Result<void> check_bfloat16_base(checkpoint::BaseStorage storage, const checkpoint::Decoder& decoder);
+
 // By its name on the command line.
 Result<checkpoint::BaseStorage> base_storage_of(const std::string& name);
 

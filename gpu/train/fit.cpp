@@ -58,7 +58,10 @@ std::size_t beyond_the_rest(const FitQuestion& q, std::size_t reading, const Run
 }
 
 bool fits(const FitQuestion& q, const TrainingConfig& config) {
-  const FitQuestion other{q.decoder, q.modules, config, q.lengths, q.parts, q.supervised_max, q.validation_tokens_max, q.teacher, q.limit_bytes};
+  // Of validation rows that go together, as a contrastive run's do, no more go than of the training's.
+  const std::int64_t validated = config.contrastive ? std::min(q.validation_tokens_max, config.rows_at_once() * q.parts * config.max_seq_length)
+                                                    : q.validation_tokens_max;
+  const FitQuestion other{q.decoder, q.modules, config, q.lengths, q.parts, q.supervised_max, validated, q.teacher, q.limit_bytes};
   const auto memory = memory_of_run(other);
   return memory && memory->total() <= q.limit_bytes;
 }
@@ -80,11 +83,11 @@ std::string advice(const FitQuestion& q, const RunMemory& memory) {
   if (const auto settings = nearest_that_fits(q))
     return "batch_size " + std::to_string(settings->batch_size) +
            (settings->max_seq_length < q.config.max_seq_length ? " with max_seq_length " + std::to_string(settings->max_seq_length) : "") + " would fit" +
-           (q.config.contrastive && settings->batch_size < q.config.rows_at_once()
+           (q.config.contrastive && settings->max_seq_length == q.config.max_seq_length && settings->batch_size < q.config.rows_at_once()
                 ? ", as would contrastive.micro_batch " + std::to_string(settings->batch_size) + " with the batch as large as it is" : "");
   return "no batch would fit, because the model and its training state alone take " +
          readable_bytes(memory.weights + memory.loading + memory.copies + memory.adapter + memory.gradients + memory.optimiser + memory.teacher + memory.libraries + memory.rest) + "; a smaller model" +
-         (is_full(q) ? ", or method \"lora\"," : storage_of(q) == checkpoint::BaseStorage::f32 ? ", or base_storage \"nf4\"," : "") + " would";
+         (is_full(q) ? ", or method \"lora\"," : storage_of(q) == checkpoint::BaseStorage::f32 || storage_of(q) == checkpoint::BaseStorage::bf16 ? ", or base_storage \"nf4\"," : "") + " would";
 }
 
 }  // namespace

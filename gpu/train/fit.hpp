@@ -22,7 +22,7 @@ struct FitQuestion {
   RowLengths lengths;                               // of the training rows, over all parts
   std::int64_t parts = 1;                           // of a row; each is cut to max_seq_length
   std::int64_t supervised_max = 0;                  // of one row
-  std::int64_t validation_tokens_max = 0;           // of the longest validation row
+  std::int64_t validation_tokens_max = 0;           // of the longest validation row, or of those that go together
   const checkpoint::Decoder* teacher = nullptr;     // of a distillation
   std::size_t limit_bytes = 0;
 };

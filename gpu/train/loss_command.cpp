@@ -58,8 +58,9 @@ Result<LossSum> run(const LossOptions& options) {
   if (options.packing < 0 || options.packing == 1) return invalid("--packing must be a length of at least 2", "packing");
   const bool gradients = !options.gradients.empty(), bfloat16 = options.dtype == "bf16";
   if (!bfloat16 && options.dtype != "f32") return invalid("--dtype " + options.dtype + " must be f32 or bf16", "dtype");
-  const auto storage = base_storage_of(options.base_storage);
+  auto storage = base_storage_of(options.base_storage);
   if (!storage) return storage.error();
+  if (bfloat16 && !options.adapter.empty() && *storage == checkpoint::BaseStorage::f32) storage = checkpoint::BaseStorage::bf16;  // as training has it
   const bool stored = *storage != checkpoint::BaseStorage::f32;
   if (stored && gradients && options.adapter.empty())
     return invalid("--base-storage " + options.base_storage + " has no gradients of all weights; they need f32, or an --adapter whose gradients are wanted",
@@ -67,6 +68,7 @@ Result<LossSum> run(const LossOptions& options) {
   const auto decoder = checkpoint::read_decoder(options.model);
   if (!decoder) return decoder.error();
   if (auto can = check_has_head(*decoder, options.model); !can) return can.error();
+  if (auto can = bfloat16 ? check_bfloat16_base(*storage, *decoder) : Result<void>(); !can) return can.error();
   auto data = read_data(options, *decoder);
   if (!data) return data.error();
   auto loaded = load(options.model, options.adapter, gradients ? model::Keep::gradients : model::Keep::values, *storage, bfloat16);

@@ -74,14 +74,6 @@ Result<void> check_request(const TrainRequest& request) {
   return {};
 }
 
-// As it lies in the checkpoint, a base in f32 has no matrix for a product in bf16.
-Result<void> check_products(const TrainingConfig& config, const checkpoint::Decoder& decoder) {
-  if (config.dtype != TrainingConfig::Dtype::bf16 || config.storage() != checkpoint::BaseStorage::as_stored) return {};
-  if (checkpoint::weight_bytes(decoder, checkpoint::BaseStorage::as_stored).kept < checkpoint::weight_bytes(decoder, checkpoint::BaseStorage::f32).kept) return {};
-  return invalid("base_storage \"as_stored\" keeps this checkpoint as f32, and dtype \"bf16\" multiplies with what is kept in fewer bits; base_storage \"bf16\" would do",
-                 "base_storage");
-}
-
 // The directory's own validation rows, unless others are named.
 Result<text::DatasetFiles> files_of(const TrainRequest& request) {
   auto files = text::find_dataset(request.data);
@@ -152,7 +144,7 @@ Result<Prepared> prepare_unplanned(const TrainRequest& request) {
   if (contrastive && contrastive->query_prefix) decoder->query_prefix = *contrastive->query_prefix;
   if (contrastive && contrastive->passage_prefix) decoder->passage_prefix = *contrastive->passage_prefix;
   prepared.decoder = std::move(*decoder);
-  if (auto can = check_products(request.config, prepared.decoder); !can) return can.error();
+  if (auto can = request.config.dtype == TrainingConfig::Dtype::bf16 ? check_bfloat16_base(request.config.storage(), prepared.decoder) : Result<void>(); !can) return can.error();
   if (request.config.method == TrainingConfig::Method::lora) {
     auto adapter = adapter_of(request, prepared.decoder);
     if (!adapter) return adapter.error();

@@ -192,6 +192,8 @@ Result<double> Run::validation_loss() {
   tell(Phase::validating);
   const auto sum = loss_over(*engine_.objective, student(), engine_.prepared.validation);
   if (!sum) return sum.error();
+  if (!std::isfinite(sum->mean()) && progress_.step == 0)
+    return invalid("before the first step the validation loss is not finite: the model or the validation rows are at fault", "validation");
   if (!std::isfinite(sum->mean()))
     return invalid("after step " + std::to_string(progress_.step) + " the validation loss is not finite: the training has diverged; a lower learning_rate would help",
                    "learning_rate");

@@ -95,7 +95,7 @@ class Jobs(wire.Resource["NeMoPlatform"]):
 
     def delete(self, name: str, *, workspace: str | None = None, **how: Unpack[wire.Call]) -> None:
         """Removes a job with its logs. The adapter or model that it made stays."""
-        return self._client.delete(self._path(workspace, name), cast_to=NoneType, options=wire.options(accept="*/*", **how))
+        return self._client.delete(self._path(workspace, name), cast_to=NoneType, options=wire.options(None, "*/*", **how))
 
 
 class AsyncJobs(wire.Resource["AsyncNeMoPlatform"]):
@@ -164,4 +164,4 @@ class AsyncJobs(wire.Resource["AsyncNeMoPlatform"]):
 
     async def delete(self, name: str, *, workspace: str | None = None, **how: Unpack[wire.Call]) -> None:
         """As Jobs.delete."""
-        return await self._client.delete(self._path(workspace, name), cast_to=NoneType, options=wire.options(accept="*/*", **how))
+        return await self._client.delete(self._path(workspace, name), cast_to=NoneType, options=wire.options(None, "*/*", **how))

@@ -85,7 +85,7 @@ def refuse_unknown(told: Mapping[str, Any], known: type) -> None:
         raise TypeError(f"unexpected keyword argument {', '.join(unknown)}; what a job is to know belongs into its spec")
 
 
-def options(query: Mapping[str, Any] | None = None, accept: str | None = None, **how: Unpack[Call]) -> RequestOptions:
+def options(query: Mapping[str, Any] | None = None, accept: str | None = None, /, **how: Unpack[Call]) -> RequestOptions:
     """The client's options for one request."""
     refuse_unknown(how, Call)
     made: dict[str, Any] = {}

@@ -5,7 +5,7 @@ import types
 
 import pytest
 from nemo_platform import NeMoPlatform
-from support import ROWS, Api, Paths, ended, rows_as_text, tiny_files, training, unique, upload, wait_until
+from support import ROWS, Api, Paths, analysed, ended, rows_as_text, tiny_files, training, unique, upload, wait_until
 
 
 def pytest_configure(config):
@@ -54,11 +54,7 @@ def default():
 @pytest.fixture(scope="session")
 def base_model(api, default):
     """A model of two layers in workspace default, analysed."""
-    name = unique("tiny")
-    upload(api, default, name, tiny_files())
-    api.post(default.models, {"name": name, "fileset": f"default/{name}"})
-    wait_until(lambda: api.get(f"{default.models}/{name}").json()["spec"], 60, what=f"the analysis of {name}")
-    return name
+    return analysed(api, default, unique("tiny"), tiny_files())
 
 
 @pytest.fixture(scope="session")

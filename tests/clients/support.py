@@ -142,6 +142,14 @@ def upload(api, paths, fileset, files):
     return f"{paths.workspace}/{fileset}"
 
 
+def analysed(api, paths, name, files):
+    """A model of these files, whose checkpoint has been read."""
+    upload(api, paths, name, files)
+    api.post(paths.models, {"name": name, "fileset": f"{paths.workspace}/{name}"})
+    wait_until(lambda: api.get(f"{paths.models}/{name}").json()["spec"], 60, what=f"the analysis of {name}")
+    return name
+
+
 def record(job, message, step="s1", task="t1", time=1_760_000_000_000_000_000):
     """One line of a log as OpenTelemetry sends it."""
     keys = {"workspace": "w", "job": job, "job_attempt": "0", "job_step": step, "job_task": task}

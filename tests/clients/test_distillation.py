@@ -4,20 +4,13 @@ import pathlib
 
 import pytest
 import tiny_model
-from support import ended, says, tiny_files, training, unique, upload, wait_until
-
-
-def analysed(api, default, name, files):
-    upload(api, default, name, files)
-    api.post(default.models, {"name": name, "fileset": f"default/{name}"})
-    wait_until(lambda: api.get(f"{default.models}/{name}").json()["spec"], 60, what=f"the analysis of {name}")
-    return f"default/{name}"
+from support import analysed, automodel, ended, says, tiny_files, training, unique
 
 
 @pytest.fixture(scope="module")
 def teacher(api, default):
     """The base model once more: whoever learns from nothing but his own like has nothing to learn."""
-    return analysed(api, default, unique("teacher"), tiny_files())
+    return f"default/{analysed(api, default, unique('teacher'), tiny_files())}"
 
 
 def classic(base_model, dataset, teacher, **more):
@@ -60,19 +53,11 @@ def test_all_weights_are_distilled_into_a_new_model(api, default, base_model, da
 def test_automodel_distils_too(client, base_model, dataset, teacher):
     handle = client.customization.automodel.jobs.create(
         workspace="default",
-        spec={
-            "model": f"default/{base_model}",
-            "dataset": {"training": f"default/{dataset}"},
-            "training": {
-                "training_type": "distillation",
-                "teacher_model": teacher,
-                "distillation_ratio": 1.0,
-                "lora": {"rank": 4, "alpha": 8},
-                "max_seq_length": 64,
-            },
-            "schedule": {"max_steps": 2},
-            "batch": {"global_batch_size": 1},
-        },
+        spec=automodel(
+            base_model,
+            dataset,
+            training={"training_type": "distillation", "teacher_model": teacher, "lora": {"rank": 4, "alpha": 8}, "max_seq_length": 64},
+        ),
     )
     status = handle.wait(timeout=300, poll_interval=0.5)
     assert status.status == "completed", status.error_details
@@ -81,7 +66,7 @@ def test_automodel_distils_too(client, base_model, dataset, teacher):
 def test_a_teacher_of_another_vocabulary_is_an_error_of_the_job(api, default, base_model, dataset, tmp_path):
     tiny_model.make(tmp_path)
     stranger = analysed(api, default, unique("stranger"), {path.name: path.read_bytes() for path in pathlib.Path(tmp_path).iterdir()})
-    made = api.post(default.customization, {"spec": classic(base_model, dataset, stranger)}).json()
+    made = api.post(default.customization, {"spec": classic(base_model, dataset, f"default/{stranger}")}).json()
     status = ended(api, default, made["name"], status="error")
     assert "vocabulary" in status["error_details"]["message"]
 

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from support import automodel, ended, rows_as_text, says, tiny_files, unique, unsloth, upload, wait_until
+from support import analysed, automodel, ended, rows_as_text, says, tiny_files, unique, unsloth, upload
 
 TRIPLES = [{"query": f"What is {n}?", "pos_doc": f"It is {n}.", "neg_doc": ["It is red.", f"It is not {n}."]} for n in range(12)]
 
@@ -11,12 +11,8 @@ TRIPLES = [{"query": f"What is {n}?", "pos_doc": f"It is {n}.", "neg_doc": ["It 
 @pytest.fixture(scope="module")
 def embedder(api, default):
     """The tiny model with the file that makes it an embedding model."""
-    name = unique("retriever")
     pooling = {"word_embedding_dimension": 64, "pooling_mode_mean_tokens": True}
-    upload(api, default, name, tiny_files() | {"1_Pooling/config.json": json.dumps(pooling)})
-    api.post(default.models, {"name": name, "fileset": f"default/{name}"})
-    wait_until(lambda: api.get(f"{default.models}/{name}").json()["spec"], 60, what=f"the analysis of {name}")
-    return name
+    return analysed(api, default, unique("retriever"), tiny_files() | {"1_Pooling/config.json": json.dumps(pooling)})
 
 
 @pytest.fixture(scope="module")

@@ -161,7 +161,9 @@ def chat(model, colour="red"):
     return answer["choices"][0]["message"]["content"]
 
 
-wait("the adapter in inference", lambda: chat(served) is not None, 60)
+# The worker has it first; the gateway knows its shorter name when the worker has said so.
+for name in (served, adapter):
+    wait(f"{name} in inference", lambda name=name: chat(name) is not None, 60)
 untrained = chat(f"{WORKSPACE}/{base}")
 say(f"the base model says to red: {untrained!r}")
 check("that the base model has not learned it", untrained not in COLOURS.values())

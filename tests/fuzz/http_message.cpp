@@ -52,7 +52,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto rest = text.substr(std::min(head_size + 4, size));
   std::string whole, in_pieces;
   const bool is_whole = read_chunks(rest, rest.size() + 1, whole);
-  const bool is_same = read_chunks(rest, 3, in_pieces);
-  if (is_whole && is_same && whole != in_pieces) std::abort();
+  const bool are_pieces_read = read_chunks(rest, 3, in_pieces);
+  if (is_whole != are_pieces_read || (is_whole && whole != in_pieces)) std::abort();
   return 0;
 }

@@ -53,15 +53,15 @@ const otherRow = (page, job) => ({
     '', when(job.created_at)],
 });
 
-// The reading of a checkpoint that went well: the model's own line shows what came of it.
-const saysNothing = (job) => job.source === 'models-system' && job.status === 'completed';
+// All but the readings of checkpoints that went well: the models' own lines show what came of them.
+const tellingJobs = encodeURIComponent('{"$not":{"$and":[{"source":"models-system"},{"status":"completed"}]}}');
 
 export function jobs(page) {
   const all = use(path`/luthier/v1/state/job/${page.workspace}`, ['job']);
   const trainings = items(all);
   const ids = new Set(trainings.map((job) => `platform-${job.id}`));
-  const everything = use(`${path`/apis/jobs/v2/workspaces/${page.workspace}/jobs`}?page_size=200`, ['job', 'platform_job']);
-  const others = items(everything).filter((job) => !ids.has(job.id) && !saysNothing(job));
+  const everything = use(`${path`/apis/jobs/v2/workspaces/${page.workspace}/jobs`}?page_size=200&filter=${tellingJobs}`, ['job', 'platform_job']);
+  const others = items(everything).filter((job) => !ids.has(job.id));
   const sorted = [...trainings, ...others].toSorted((a, b) => b.created_at.localeCompare(a.created_at));
   const followed = new Set(trainings.filter((job) => !isOver(job)).slice(-followedMax));
   return [

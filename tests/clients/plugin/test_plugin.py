@@ -90,6 +90,9 @@ def test_create_without_a_name_leaves_the_name_to_the_server(stub, client):
 def test_an_argument_that_no_call_has_is_an_error_and_nothing_is_sent(stub, client):
     with pytest.raises(TypeError, match="workspce"):
         client.customization.jobs.retrieve("first", workspce="other")
+    for unknown in ("query", "accept"):
+        with pytest.raises(TypeError, match=unknown):
+            client.customization.jobs.retrieve("first", **{unknown: {}})
     for jobs in (client.customization.jobs, client.customization.automodel.jobs):
         with pytest.raises(TypeError, match="training"):
             jobs.create(spec=SPEC, training={})
