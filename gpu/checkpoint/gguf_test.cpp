@@ -183,17 +183,8 @@ TEST_CASE("Llama 3's scaling of positions is found from the divisors that GGUF s
 
 namespace {
 
-// The golden file with one piece of its bytes replaced by another of the same length; the error without the path.
 std::string spoiled(const std::string& from, const std::string& to, const std::string& file = "mixed.gguf") {
-  REQUIRE(from.size() == to.size());
-  auto bytes = read_bytes(goldens / file);
-  const auto at = bytes.find(from);
-  REQUIRE(at != std::string::npos);
-  bytes.replace(at, from.size(), to);
-  TemporaryDirectory directory;
-  write_bytes(directory.path() / "a.gguf", bytes);
-  const auto model = load_model(directory.path() / "a.gguf");
-  return model ? "" : model.error().message.substr((directory.path() / "a.gguf").string().size() + 2);
+  return refusal_of_spoiled(goldens / file, from, to);
 }
 
 // A key with its u32 value.

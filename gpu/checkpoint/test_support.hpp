@@ -54,4 +54,18 @@ inline std::filesystem::path copy_model(const std::filesystem::path& model, cons
   return directory / model.filename();
 }
 
+// What a .gguf file with one piece of its bytes replaced by another of the same length is refused with, without the path; empty: it is read.
+inline std::string refusal_of_spoiled(const std::filesystem::path& file, const std::string& from, const std::string& to) {
+  REQUIRE(from.size() == to.size());
+  auto bytes = read_bytes(file);
+  const auto at = bytes.find(from);
+  REQUIRE(at != std::string::npos);
+  bytes.replace(at, from.size(), to);
+  TemporaryDirectory directory;
+  const auto spoiled = directory.path() / "a.gguf";
+  write_bytes(spoiled, bytes);
+  const auto model = load_model(spoiled);
+  return model ? "" : model.error().message.substr(spoiled.string().size() + 2);
+}
+
 }  // namespace luthier::checkpoint

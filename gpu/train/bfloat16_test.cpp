@@ -2,8 +2,7 @@
 #include <catch2/catch.hpp>
 
 #include "gpu/train/commands.hpp"
-#include "gpu/train/test_support.hpp"
-#include "gpu/train/trainer.hpp"
+#include "gpu/train/test_runs.hpp"
 
 using namespace luthier;
 using namespace luthier::train;
@@ -12,19 +11,9 @@ using nlohmann::json;
 
 namespace {
 
-TrainRequest request_for(const std::string& model, json config, const std::filesystem::path& out, const std::string& dtype = "bf16") {
+TrainRequest request_in(const std::string& model, json config, const std::filesystem::path& out, const std::string& dtype = "bf16") {
   config["dtype"] = dtype;
-  TrainRequest request;
-  request.model = goldens / model;
-  request.data = goldens / "curve.rows.jsonl";
-  request.out = out;
-  request.config = take(parse_training_config(config.dump()));
-  return request;
-}
-
-std::string output_of(const TrainRequest& request) {
-  const bool full = request.config.method == TrainingConfig::Method::full;
-  return read_bytes(request.out / (full ? "model.safetensors" : "adapter_model.safetensors"));
+  return request_for(model, config, out);
 }
 
 // Each step's loss within a hundredth of what f32 has; and not the same, or nothing was in bf16.
@@ -48,7 +37,7 @@ TEST_CASE("20 steps in bf16 have PyTorch's losses in f32 within one percent, of 
     INFO(name);
     TemporaryDirectory directory;
     const auto golden = read_json(goldens / ("curve." + name + ".json"));
-    auto request = request_for(model, golden["config"], directory / "out");
+    auto request = request_in(model, golden["config"], directory / "out");
     if (name == "lora") request.adapter = goldens / "lora-all";
     CHECK(take(train::train(request, {})).steps == 20);
     check_curve(read_lines(request.out / "metrics.jsonl"), golden["curve"]);
@@ -60,7 +49,7 @@ TEST_CASE("preferences and a teacher in bf16 train as in f32") {
   for (const auto& [name, model] : {std::pair<std::string, std::string>{"dpo.lora", "tied"}, {"dpo.full", "biased"}, {"distillation", "tied"}}) {
     INFO(name);
     const auto golden = read_json(goldens / (name + ".json"));
-    auto request = request_for(model, golden["config"], directory / name);
+    auto request = request_in(model, golden["config"], directory / name);
     if (name.starts_with("dpo")) request.data = goldens / "dpo.rows.jsonl";
     if (name == "distillation") request.teacher = goldens / "teacher";
     if (model == "tied") request.adapter = goldens / "lora-all";
@@ -70,7 +59,7 @@ TEST_CASE("preferences and a teacher in bf16 train as in f32") {
   // A student that is its reference has the loss of a coin: both are multiplied alike.
   json config = read_json(goldens / "dpo.full.json")["config"];
   config["max_steps"] = 1;
-  auto request = request_for("biased", config, directory / "coin");
+  auto request = request_in("biased", config, directory / "coin");
   request.data = goldens / "dpo.rows.jsonl";
   CHECK(take(train::train(request, {})).first_loss == Approx(std::log(2.0)).epsilon(1e-5));
 }
@@ -84,7 +73,7 @@ TEST_CASE("triples in bf16 train as in f32") {
   std::filesystem::create_directory(model / "1_Pooling");
   write_text(model / "1_Pooling/config.json", R"({"pooling_mode_mean_tokens": true})");
   const auto golden = read_json(triples / "llama-bidirectional.json");
-  auto request = request_for("tied", golden["config"], directory / "out");
+  auto request = request_in("tied", golden["config"], directory / "out");
   request.model = model;
   request.data = triples / "rows.jsonl";
   take(train::train(request, {}));
@@ -100,8 +89,8 @@ TEST_CASE("what changes how a step is computed changes nothing in bf16 that it d
   for (const char* storage : {"f32", "nf4", "int8"}) {
     INFO(storage);
     config["base_storage"] = storage;
-    const auto narrow = request_for("tied", config, directory / ("narrow-" + std::string(storage)));
-    const auto wide = request_for("tied", config, directory / ("wide-" + std::string(storage)), "f32");
+    const auto narrow = request_in("tied", config, directory / ("narrow-" + std::string(storage)));
+    const auto wide = request_in("tied", config, directory / ("wide-" + std::string(storage)), "f32");
     take(train::train(narrow, {}));
     take(train::train(wide, {}));
     check_curve(read_lines(narrow.out / "metrics.jsonl"), read_lines(wide.out / "metrics.jsonl"));
@@ -110,9 +99,9 @@ TEST_CASE("what changes how a step is computed changes nothing in bf16 that it d
     config = read_json(goldens / "curve.lora.json")["config"];
     config["max_steps"] = 5;
     config["method"] = method;
-    const auto kept = request_for("tied", config, directory / ("kept-" + std::string(method)));
+    const auto kept = request_in("tied", config, directory / ("kept-" + std::string(method)));
     config["recompute_activations"] = true;
-    const auto again = request_for("tied", config, directory / ("again-" + std::string(method)));
+    const auto again = request_in("tied", config, directory / ("again-" + std::string(method)));
     take(train::train(kept, {}));
     take(train::train(again, {}));
     CHECK(output_of(kept) == output_of(again));
@@ -121,9 +110,9 @@ TEST_CASE("what changes how a step is computed changes nothing in bf16 that it d
   config["max_steps"] = 5;
   config["max_grad_norm"] = 0;
   config["gradient_accumulation"] = 1;
-  const auto at_the_end = request_for("tied", config, directory / "at-the-end");
+  const auto at_the_end = request_in("tied", config, directory / "at-the-end");
   config["layerwise_updates"] = true;
-  const auto by_layers = request_for("tied", config, directory / "by-layers");
+  const auto by_layers = request_in("tied", config, directory / "by-layers");
   take(train::train(at_the_end, {}));
   take(train::train(by_layers, {}));
   CHECK(output_of(at_the_end) == output_of(by_layers));
@@ -136,9 +125,9 @@ TEST_CASE("a run in bf16 that was stopped and started again ends with the bytes 
     config["method"] = method;
     config["max_steps"] = 5;
     if (method == "lora") config["lora"]["dropout"] = 0.2;
-    const auto undisturbed = request_for("tied", config, directory / "straight");
+    const auto undisturbed = request_in("tied", config, directory / "straight");
     take(train::train(undisturbed, {}));
-    auto request = request_for("tied", config, directory / "out");
+    auto request = request_in("tied", config, directory / "out");
     request.checkpoint_directory = directory / "checkpoints";
     TrainHooks stop;
     int calls = 0;
@@ -159,7 +148,7 @@ TEST_CASE("an adapter trained in bf16 is merged into the checkpoint's own weight
   config["max_steps"] = 2;
   config["merge"] = true;
   config["learning_rate"] = 0;
-  const auto request = request_for("tied", config, directory / "out");
+  const auto request = request_in("tied", config, directory / "out");
   take(train::train(request, {}));  // of a new adapter, which changes nothing
   CHECK(read_tensors(request.out / "model.safetensors") == read_tensors(request.model / "model.safetensors"));
 }
@@ -177,7 +166,7 @@ TEST_CASE("gradients in bf16 are near PyTorch's in f32, and what cannot be in bf
   options.dtype = "f16";
   CHECK(run(loss, options).err.find("--dtype") != std::string::npos);
 
-  auto request = request_for("tied", {{"base_storage", "as_stored"}}, directory / "out");
+  auto request = request_in("tied", {{"base_storage", "as_stored"}}, directory / "out");
   const auto refused = train::train(request, {});
   REQUIRE_FALSE(refused);
   CHECK(refused.error().field == "base_storage");

@@ -5,8 +5,7 @@
 #include "gpu/train/adapter_start.hpp"
 #include "gpu/train/merge.hpp"
 #include "gpu/train/plan.hpp"
-#include "gpu/train/test_support.hpp"
-#include "gpu/train/trainer.hpp"
+#include "gpu/train/test_runs.hpp"
 
 using namespace luthier;
 using namespace luthier::train;
@@ -17,24 +16,11 @@ namespace {
 
 const std::filesystem::path dora = "tests/golden/dora";
 
-TrainingConfig config_of(const json& object) { return take(parse_training_config(object.dump())); }
-
-TrainRequest request_for(const json& config, const std::filesystem::path& out) {
-  TrainRequest request;
-  request.model = goldens / "tied";
-  request.data = goldens / "curve.rows.jsonl";
-  request.out = out;
-  request.config = config_of(config);
-  return request;
-}
-
 json config_with(const json& changes) {
   auto config = read_json(dora / "curve.json")["config"];
   config.merge_patch(changes);
   return config;
 }
-
-std::string adapter_of(const TrainRequest& request) { return read_bytes(request.out / "adapter_model.safetensors"); }
 
 }  // namespace
 
@@ -43,7 +29,7 @@ TEST_CASE("steps of DoRA follow transformers' Trainer, decay of magnitudes and L
     INFO(name);
     TemporaryDirectory directory;
     const auto expected = read_json(dora / (name + ".json"));
-    auto request = request_for(expected["config"], directory / "out");
+    auto request = request_for("tied", expected["config"], directory / "out");
     request.adapter = dora / "tied";
     take(train::train(request, {}));
     const auto lines = read_lines(directory / "out/metrics.jsonl");
@@ -64,8 +50,8 @@ TEST_CASE("the first step of a new adapter has the loss of the base, whatever th
     TemporaryDirectory directory;
     json lora = config_with({{"max_steps", 1}, {"base_storage", storage}}), plain = lora;
     plain["lora"]["use_dora"] = false;
-    take(train::train(request_for(lora, directory / "dora"), {}));
-    take(train::train(request_for(plain, directory / "plain"), {}));
+    take(train::train(request_for("tied", lora, directory / "dora"), {}));
+    take(train::train(request_for("tied", plain, directory / "plain"), {}));
     const auto loss = [&](const char* out) { return read_lines(directory / out / "metrics.jsonl")[0]["loss"].get<double>(); };
     CHECK(loss("dora") == Approx(loss("plain")).epsilon(1e-6));
   }
@@ -75,15 +61,15 @@ TEST_CASE("a run with magnitudes and dropout that was stopped and started again 
   for (const std::string states : {"f32", "bf16"}) {
     TemporaryDirectory directory;
     const auto config = config_with({{"max_steps", 6}, {"shuffle", true}, {"lora", {{"dropout", 0.2}}}, {"optimizer_states", states}, {"recompute_activations", states == "bf16"}});
-    const auto undisturbed = request_for(config, directory / "straight");
+    const auto undisturbed = request_for("tied", config, directory / "straight");
     take(train::train(undisturbed, {}));
-    auto request = request_for(config, directory / "out");
+    auto request = request_for("tied", config, directory / "out");
     request.checkpoint_directory = directory / "checkpoints";
     TrainHooks hooks;
     hooks.wish = [calls = std::make_shared<int>(0)] { return (*calls)++ == 3 ? Wish::stop : Wish::go_on; };
     CHECK(take(train::train(request, hooks)).stopped);
     CHECK(take(train::train(request, {})).resumed_from_step == 3);
-    CHECK(adapter_of(request) == adapter_of(undisturbed));
+    CHECK(output_of(request) == output_of(undisturbed));
     CHECK(read_bytes(request.out / "metrics.jsonl") == read_bytes(undisturbed.out / "metrics.jsonl"));
   }
 }
@@ -123,7 +109,7 @@ TEST_CASE("an adapter to start from stays what it is") {
 TEST_CASE("a plan counts magnitudes, and what their gradients need") {
   const auto plan = [](const json& lora) {
     TemporaryDirectory directory;
-    auto request = request_for(config_with({{"lora", lora}}), directory / "out");
+    auto request = request_for("tied", config_with({{"lora", lora}}), directory / "out");
     return take(plan_training({.request = request, .probe_seconds_max = 0}));
   };
   const auto with = plan(json::object()), without = plan({{"use_dora", false}});

@@ -17,17 +17,14 @@
 #include "events/base/result.hpp"
 #include "events/base/temporary_directory.hpp"
 #include "gpu/checkpoint/safetensors.hpp"
+#include "gpu/model/test_support.hpp"
 
 namespace luthier::train::test {
 
 inline const std::filesystem::path goldens = "tests/golden/train";
 
-template <class T>
-T take(Result<T> result) {
-  if (!result) FAIL(result.error().message);
-  return std::move(*result);
-}
-
+using model::test::difference;
+using model::test::take;
 using luthier::TemporaryDirectory;
 
 inline std::string read_bytes(const std::filesystem::path& path) {
@@ -60,18 +57,6 @@ inline Tensors read_tensors(const std::filesystem::path& path) {
     REQUIRE(checkpoint::to_f32(stored, tensors[name]));
   }
   return tensors;
-}
-
-// The largest difference, as a part of the largest expected value.
-inline double difference(const std::vector<float>& got, const std::vector<float>& expected) {
-  if (got.size() != expected.size()) return 1e30;
-  double largest = 1e-12, apart = 0;
-  for (std::size_t i = 0; i < got.size(); ++i) {
-    if (!std::isfinite(got[i])) return 1e30;
-    largest = std::max(largest, std::abs(double(expected[i])));
-    apart = std::max(apart, std::abs(double(got[i]) - expected[i]));
-  }
-  return apart / largest;
 }
 
 inline void check_close(const Tensors& got, const Tensors& expected, double limit) {
